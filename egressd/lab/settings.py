@@ -14,9 +14,12 @@ import yaml
 
 from egressd.lab.faults import ActiveFaults, Switch
 from egressd.lab.sockets import LOOPBACK
+from egressd.lab.zone import LABEL, own_host
 from egressd.model.catalog import Catalog
-from egressd.model.endpoint import Cloud, Expect, Protocol
+from egressd.model.endpoint import Cloud, Endpoint, Expect, Need, Protocol
 from egressd.model.settings import ConnectTo, Family, Limits, Override, Resolver, Settings, Trust
+from egressd.planning.expand import HOST
+from egressd.planning.plan import make_plan
 
 NTP_PORT = 123
 TESTNET_TCP = "192.0.2.1:443"
@@ -141,7 +144,7 @@ def build_settings(
     values: Mapping[str, str],
 ) -> Settings:
     """Return settings for which a sweep does not leave the lab."""
-    return Settings(
+    settings = Settings(
         region=region,
         cloud=cloud,
         profiles=profiles,
@@ -152,6 +155,26 @@ def build_settings(
         connect_to=connect_to(ports, active),
         values=tuple(values.items()),
     )
+    return replace(settings, endpoints=tuple(_own_hosts(settings, catalog)))
+
+
+def _own_hosts(settings: Settings, catalog: Catalog) -> Iterator[Endpoint]:
+    """Yield a host of the operator's for each required wildcard that nothing else would have probed."""
+    rows = {one.id: one for one in catalog.endpoints}
+    for one in make_plan(catalog, settings, label=LABEL).unsampled:
+        host, row = own_host(one.pattern), rows.get(one.endpoint)
+        if one.lacks == HOST and one.need is Need.REQUIRED and host is not None and row is not None:
+            yield Endpoint(
+                id=f"lab-{row.id}",
+                profile="",
+                service=row.service,
+                pattern=host,
+                port=row.port,
+                protocol=row.protocol,
+                roles=row.roles,
+                need=Need.REQUIRED,
+                clouds=(settings.cloud,),
+            )
 
 
 def render_config(settings: Settings) -> str:
@@ -178,6 +201,7 @@ def render_config(settings: Settings) -> str:
         },
         "overrides": [_override_row(one) for one in settings.overrides],
         "values": dict(settings.values),
+        "endpoints": [_endpoint_row(one) for one in settings.endpoints],
         "connect_to": [
             {"match": one.match, "address": one.address, "port": one.port} for one in settings.connect_to
         ],
@@ -190,6 +214,17 @@ def render_config(settings: Settings) -> str:
 
 def _seconds(value: float) -> str:
     return f"{int(value * 1000)}ms"
+
+
+def _endpoint_row(one: Endpoint) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "service": one.service,
+        "host": one.pattern,
+        "port": one.port,
+        "protocol": one.protocol.value,
+        "roles": [role.value for role in one.roles],
+    }
 
 
 def _override_row(one: Override) -> dict[str, object]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint, Expect
-from egressd.planning.pattern import pattern_covers
+from egressd.planning.pattern import pattern_covers, replace_wildcard
 from egressd.planning.placeholder import PLACEHOLDER, RESOLVER, placeholders, regional_placeholders
 from egressd.planning.region import absent_products
 
@@ -138,10 +138,21 @@ def his_hosts(values: Mapping[str, str], cloud: Cloud) -> tuple[str, str]:
 
 def _hosts_of(row: Endpoint, values: Mapping[str, str]) -> Iterator[str]:
     """Yield the concrete hosts of a row; those with an unknown placeholder are left out."""
-    for one in row.written_hosts:
-        host = PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), one).lower()
-        if "*" not in host and "{" not in host:
-            yield host
+
+    def filled(text: str) -> str:
+        return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text).lower()
+
+    for one in map(filled, row.written_hosts):
+        if "*" not in one and "{" not in one:
+            yield one
+    if (own := own_host(filled(row.pattern))) is not None:
+        yield own
+
+
+def own_host(pattern: str) -> str | None:
+    """Return the host that an operator would have below a wildcard; None: it is none, or not filled in."""
+    made = replace_wildcard(pattern.lower(), LABEL)
+    return made if made != pattern.lower() and "*" not in made and "{" not in made else None
 
 
 PUBLIC_NETWORK = "198.18.0.0/15"

@@ -28,6 +28,8 @@ MOST_SIBLINGS = 4
 """Hosts whose addresses a random label may borrow."""
 REGION = ("region",)
 """What a row lacks without a region."""
+HOST = ("endpoints",)
+"""What a wildcard lacks of which no host is known: one of the operator's own, under `endpoints`."""
 NOT_CALLED = "not called"
 """Why a discovery call has no answer yet: it is made when a sweep begins."""
 
@@ -64,7 +66,8 @@ class Expansion:
     samples: tuple[Sample, ...] = ()
     notes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
-    """What the operator could give, for want of which samples are missing: `region`, or keys of `values`."""
+    """What the operator could give, for want of which samples are missing: `region`, keys of `values`, or
+    `endpoints` with a host of the wildcard."""
 
     @property
     def why(self) -> str:
@@ -76,7 +79,24 @@ def expand(rows: Iterable[SelectedRow], context: ExpansionContext) -> tuple[Expa
     """Expand every row; random labels last, because they borrow the addresses of other samples."""
     concrete = [_concrete(row, context) for row in rows]
     hosts = tuple(dict.fromkeys(sample.host for one in concrete for sample in one.samples))
-    return tuple(_with_random(one, hosts, context) for one in concrete)
+    places = frozenset((sample.host, sample.port) for one in concrete for sample in one.samples)
+    return tuple(_lacking_host(_with_random(one, hosts, context), places, context) for one in concrete)
+
+
+def _lacking_host(one: Expansion, places: frozenset[tuple[str, int]], context: ExpansionContext) -> Expansion:
+    """Say of a wildcard without a sample that a host of the operator's would have it probed.
+
+    One that is among the `places` is probed as a row of its own. The operator's own wildcards are rules.
+    """
+    endpoint = one.row.endpoint
+    known = one.samples or one.lacks or endpoint.samples.discovered
+    if known or one.row.own or not endpoint.is_wildcard:
+        return one
+    if endpoint.port is None or _why_not_probed(one.row, context.values) is not None:
+        return one
+    patterns = substitute(endpoint.pattern, context.values)
+    given = (host for host, port in places if port == endpoint.port and _covered(endpoint, patterns, host))
+    return one if any(True for _ in given) or not patterns.texts else replace(one, lacks=HOST)
 
 
 def _concrete(row: SelectedRow, context: ExpansionContext) -> Expansion:

@@ -139,7 +139,8 @@ def conclude(sweep: Sweep) -> str:
         case _:
             seen = f"UNSURE: no failure proved, {unsure}" if unknown else "UNSURE: no failure proved"
             text = seen if required else "UNSURE: no required target was probed"
-    return f"{_with_public_dns(text, sweep)}{_unproved(sweep)}{_degraded(sweep)} (exit code {code.value})"
+    left = f"{_unproved(sweep)}{_beyond_probing(sweep)}{_degraded(sweep)}"
+    return f"{_with_public_dns(text, sweep)}{left} (exit code {code.value})"
 
 
 def notices(sweep: Sweep) -> tuple[str, ...]:
@@ -148,12 +149,20 @@ def notices(sweep: Sweep) -> tuple[str, ...]:
     missing = unproved(sweep)
     wanted = {option_of(lack): lack for one in missing for lack in one.lacks}
     waiting = (
-        f"{count(number, 'required endpoint')} not probed for want of {option}, so nothing is proved of "
-        f"{'it' if number == 1 else 'them'}."
-        for option, lack in wanted.items()
-        if (number := sum(lack in one.lacks for one in missing))
+        _waiting(option, [one for one in missing if lack in one.lacks]) for option, lack in wanted.items()
     )
     return (*([dns.text] if dns is not None else []), *waiting)
+
+
+def _waiting(option: str, some: list[Unsampled]) -> str:
+    """Say what was not probed for want of an option; of `endpoints` also which host it takes."""
+    wildcards = ", ".join(one.pattern for one in some)
+    how = f" (a host of {wildcards})" if option == _FLAGS["endpoints"] else ""
+    proved = "it" if len(some) == 1 else "them"
+    return (
+        f"{count(len(some), 'required endpoint')} not probed for want of {option}{how}, so nothing is proved "
+        f"of {proved}."
+    )
 
 
 def _with_public_dns(text: str, sweep: Sweep) -> str:
@@ -184,6 +193,19 @@ def _unproved(sweep: Sweep) -> str:
     named = ", ".join(wanted[:MOST_WANTED])
     more = f" and {len(wanted) - MOST_WANTED} more" if len(wanted) > MOST_WANTED else ""
     return f"; {count(len(missing), 'required endpoint')} not probed for want of {named}{more}"
+
+
+def _beyond_probing(sweep: Sweep) -> str:
+    """Name the required endpoints that no option would have probed from here; empty: there are none.
+
+    Such are ranges of ports, UDP, and rows of roles that no source has. They decide nothing.
+    """
+    rows = (one for one in sweep.recording.plan.unsampled if one.feature is None and one.one_of is None)
+    names = [one.endpoint for one in rows if one.need is Need.REQUIRED and not one.lacks]
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_WANTED} more" if len(names) > MOST_WANTED else ""
+    return f"; required and not probed from here: {', '.join(names[:MOST_WANTED])}{more}"
 
 
 def _degraded(sweep: Sweep) -> str:

@@ -185,7 +185,9 @@ def test_a_choice_is_one_profiles(catalog: Catalog, row: Make) -> None:
         ("*.x.example", {"samples": Samples(templated=("{region}.x.example",))}, ("region",)),
         ("*.x.example", {"samples": Samples(discovered="his-region")}, ("region",)),
         ("x.example", {"regions": ("westeurope",)}, ("region",)),
-        ("*.x.example", {}, ()),
+        ("*.x.example", {}, ("endpoints",)),
+        ("*.x.example", {"last_port": 450}, ()),
+        ("*.x.example", {"unprobed": "nothing tells how it answers"}, ()),
         ("x.example", {"protocol": Protocol.UDP}, ()),
     ],
 )
@@ -197,6 +199,27 @@ def test_what_the_operator_could_give(
     made = plan(replace(catalog, endpoints=(one,)), Settings(profiles=("bridge",)))
 
     assert unsampled(made)["b-row"].lacks == lacks
+
+
+def test_a_host_of_the_operators_stands_for_a_wildcard(catalog: Catalog, row: Make) -> None:
+    """At its port; one at another port, or of another name, does not."""
+    one = replace(catalog, endpoints=(row("b-row", "*.x.example"),))
+    own = replace(row("mine", "host.x.example"), profile="")
+    for endpoint, lacks in (
+        (own, ()),
+        (replace(own, port=8443), ("endpoints",)),
+        (replace(own, pattern="host.y.example"), ("endpoints",)),
+    ):
+        made = plan(one, Settings(profiles=("bridge",), endpoints=(endpoint,)))
+        assert unsampled(made)["b-row"].lacks == lacks
+
+
+def test_an_own_wildcard_without_samples_is_a_rule(catalog: Catalog, row: Make) -> None:
+    """As the configuration says of it: it is not probed, and nothing is missing."""
+    own = replace(row("mine", "*.corp.example"), profile="")
+    made = plan(catalog, Settings(profiles=("bridge",), endpoints=(own,)))
+
+    assert unsampled(made)["mine"].lacks == ()
 
 
 def test_a_derived_name_that_a_document_shows_elsewhere(catalog: Catalog, row: Make) -> None:

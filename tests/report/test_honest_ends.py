@@ -137,6 +137,29 @@ def test_what_was_not_probed_is_said_in_every_format() -> None:
     assert "--region" in rows[1]["advice"]
 
 
+def test_a_wildcard_without_a_host_names_the_key_that_gives_one() -> None:
+    """And which host it takes."""
+    row = Unsampled(
+        endpoint="blobs", pattern="*.blob.x.net", need=Need.REQUIRED, why="no host", lacks=("endpoints",)
+    )
+    sweep = make_sweep(Row(), unsampled=(row,))
+
+    assert exit_code(sweep) is ExitCode.UNKNOWN
+    assert "1 required endpoint not probed for want of endpoints (exit code 3)" in conclude(sweep)
+    (said,) = to_document(sweep)["summary"]["notices"]
+    assert "not probed for want of endpoints (a host of *.blob.x.net), so nothing is proved of it." in said
+
+
+def test_what_nothing_can_probe_is_named() -> None:
+    """It does not decide, as no option would change it, and no report passes it over."""
+    row = Unsampled(endpoint="rpc", pattern="dp", need=Need.REQUIRED, why="a range of ports")
+    sweep = make_sweep(Row(), unsampled=(row,))
+
+    assert conclude(sweep) == (
+        "PASS: 1 required target, all reachable; required and not probed from here: rpc (exit code 0)"
+    )
+
+
 def test_own_endpoints_are_in_every_summary() -> None:
     """They have no profile, and are counted all the same."""
     sweep = make_sweep(Row(), Row(host="sql.corp.test", profiles=(), outcome=Outcome.DOWN))
