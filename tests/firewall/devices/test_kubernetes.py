@@ -132,6 +132,29 @@ def test_calico_policies_have_the_fields_of_the_reference(rules: tuple[FirewallR
         assert all("domains" not in rule["source"] for rule in spec.get("ingress", []))
 
 
+@pytest.mark.parametrize(
+    ("destination", "reach", "host", "wanted", "says"),
+    [
+        ("*.x.example", ANY_DEPTH, "a.b.x.example", True, False),
+        ("*.x.example", "one label", "a.b.x.example", True, True),
+        ("*.x.example", "one label", "x.example", False, True),
+        ("az*.x.example", "one label", "other.x.example", True, True),
+        ("h.x.example", "", "a.h.x.example", False, False),
+    ],
+)
+def test_what_passes_beside_a_domain_of_calico_is_said(
+    destination: str, reach: str, host: str, *, wanted: bool, says: bool
+) -> None:
+    """A star is one label or more, and not the name behind it; what that is wider by stands in the text."""
+    rule = web(destination, subdomains=reach)
+    policies = documents("calico", rule)[1:]
+    (domain,) = policies[0]["spec"]["egress"][0]["destination"]["domains"]
+    expression = re.escape(domain).replace(r"\*", r"[a-z0-9-]+(\.[a-z0-9-]+)*")
+    assert (re.fullmatch(expression, host) is not None) is wanted
+    text = " ".join(LANGUAGES["calico"].render(asked((rule,))).split())
+    assert ("pass as well" in text or "passes." in text) is says
+
+
 def test_pods_of_each_source_are_told_apart() -> None:
     """Addresses that look alike without their colons have labels of their own; each rule goes to its pods."""
     sources = ("2001:db8::1:1", "2001:db8:1::1", "10.0.0.1", "interface eth0")

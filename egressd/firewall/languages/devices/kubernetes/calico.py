@@ -126,7 +126,7 @@ LANGUAGE = Language(
     tried="",
     render=_render,
     remarks=(
-        "Domains in policies are documented for Calico Enterprise and Calico Cloud",
+        "Domains are a field of Calico Enterprise and Calico Cloud; open-source Calico has no such field",
         "What no policy allows is denied to the pods that one selects, as soon as one selects them",
         "Names pass every other name at the same addresses as well; pods must ask a trusted DNS server",
     ),
