@@ -50,7 +50,14 @@ def replay(
 
 @guarded
 def rules(
-    file: Saved,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE",
+            help="Reports written with --format json, of one host or of many; - is stdin.",
+            readable=False,
+        ),
+    ],
     *,
     fmt: options.RuleLanguage = options.RuleFormat.LIST,
     team: Annotated[
@@ -61,15 +68,16 @@ def rules(
     ] = None,
     output: options.Output = None,
 ) -> ExitCode:
-    """Write the rules that a report's failures ask for, in the language of a device."""
+    """Write the rules that the failures of reports ask for, in the language of a device."""
     from egressd.firewall import Asks
 
     check_output(output)
-    asks = Asks(read_saved(file))
-    wanted = (
-        one for one in asks.rules() if (not team or one.team in team) and (not need or one.need in need)
-    )
-    write_rules(asks.document(wanted), fmt, output)
+    if [str(one) for one in files].count("-") > 1:
+        raise UsageError("only one of the reports can come from stdin")
+    first, *others = (Asks(read_saved(one)).document() for one in files)
+    asked = first.joined(*others)
+    wanted = (one for one in asked.rules if (not team or one.team in team) and (not need or one.need in need))
+    write_rules(replace(asked, rules=tuple(wanted)), fmt, output)
     return ExitCode.OK
 
 

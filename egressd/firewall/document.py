@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from egressd.firewall.rule import FirewallRule
+from egressd.firewall.rule import FirewallRule, merged
 from egressd.wording import count
 
 
@@ -24,6 +24,8 @@ class Origin:
     """When that sweep began, RFC 3339 in UTC."""
     host: str | None = None
     """The host that it was made from."""
+    further: tuple[Origin, ...] = ()
+    """Those of further reports whose failures ask for some of them."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -35,6 +37,8 @@ class Origin:
             yield f"What failed from {self.host} at {self.started} (run {self.run})."
         place = f"cloud {self.cloud}, region {self.region or 'not given'}"
         yield f"Profiles: {', '.join(self.profiles) or 'none'}; {place}; catalog of {self.catalog_revision}."
+        for one in self.further:
+            yield from one.lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +52,9 @@ class RuleSet:
     def heading(self) -> tuple[str, ...]:
         """Lines to begin a document with: how many rules, and where they come from."""
         return (f"egressd: {count(len(self.rules), 'rule')} to ask for.", *self.origin.lines)
+
+    def joined(self, *others: RuleSet) -> RuleSet:
+        """Return the rules of several documents as one, each once and from every source."""
+        rules = merged(replace(rule) for one in (self, *others) for rule in one.rules)
+        further = tuple(one.origin for one in others)
+        return RuleSet(rules=rules, origin=replace(self.origin, further=(*self.origin.further, *further)))

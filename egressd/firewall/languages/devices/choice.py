@@ -12,8 +12,6 @@ from egressd.firewall.rule import Action, FirewallRule, Leg
 from egressd.model.endpoint import Direction
 from egressd.planning.placeholder import is_host
 
-NOWHERE = "192.0.2.1"
-"""Stands for sources that are not known: an address of documentation (RFC 5737), which opens nothing."""
 FROM_NAMES = "where connections come from is compared with addresses, not with names"
 
 

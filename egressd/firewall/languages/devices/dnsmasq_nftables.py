@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from egressd.firewall.document import RuleSet
-from egressd.firewall.languages.devices.choice import NOWHERE, Entry, Omitted, choose, is_ip, sources_of
+from egressd.firewall.languages.devices.choice import Entry, Omitted, choose, is_ip, sources_of
 from egressd.firewall.languages.devices.comments import as_comments, introduce
+from egressd.firewall.languages.devices.placeholder import NOWHERE
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, Action, FirewallRule
 from egressd.model.endpoint import Direction
@@ -33,7 +34,7 @@ _USE = (
     f"# nft insert rule {_TABLE} forward jump {_CHAIN}    # once, where the forward chain does not do it yet",
 )
 _REMARKS = (
-    "This text replaces the last one: what that allowed is blocked again, unless it is in here as well",
+    "This text replaces the last one: give egressd rules both reports to keep what the earlier asked for",
     "A host comes with all names below it, and a wildcard with the name behind its star",
     "A rule is kept by address: every other name that shares one passes as well",
     "The clients must ask this dnsmasq, which must be restarted after the file was loaded",

@@ -12,8 +12,9 @@ from enum import StrEnum
 from hashlib import sha256
 
 from egressd.firewall.document import RuleSet
-from egressd.firewall.languages.devices.choice import NOWHERE, Entry, Omitted, is_ip, sources_of
+from egressd.firewall.languages.devices.choice import Entry, Omitted, is_ip, sources_of
 from egressd.firewall.languages.devices.comments import as_comments, introduce
+from egressd.firewall.languages.devices.placeholder import NOWHERE
 from egressd.firewall.languages.fit import Reach, fit
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, Action, FirewallRule, Leg

@@ -13,14 +13,19 @@ from egressd.firewall.languages.people.as_asked import AS_ASKED
 def _render(asked: RuleSet) -> str:
     """Write the rules and their origin as one object."""
     origin = asked.origin
-    report = {"run": origin.run, "started": origin.started, "host": origin.host} if origin.run else None
+    reports = [
+        {"run": one.run, "started": one.started, "host": one.host}
+        for one in (origin, *origin.further)
+        if one.run is not None
+    ]
     document = {
         "schema": "egressd.rules/1",
         "catalog": {"revision": origin.catalog_revision, "digest": origin.catalog_digest},
         "cloud": origin.cloud,
         "region": origin.region,
         "profiles": list(origin.profiles),
-        "report": report,
+        "report": reports[0] if reports else None,
+        "reports": reports,
         "rules": [asdict(rule) for rule in asked.rules],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
