@@ -18,7 +18,8 @@ from egressd.attribution.reasons.by_path import confirmation_by_proxy
 from egressd.attribution.reasons.commands import AGAIN, CURL_PROXY
 from egressd.destination import DEFAULT_PORTS
 from egressd.errors import Part, isolate
-from egressd.model.observation import Phase
+from egressd.model.endpoint import Protocol
+from egressd.model.observation import DnsObservation, Phase
 from egressd.model.plan import ControlKind, Probe, Target
 from egressd.model.recording import Recording, Trail
 from egressd.model.settings import SYSTEM_RESOLVER
@@ -127,6 +128,8 @@ def _values(context: TrailContext, place: str) -> dict[str, str]:
     address, port = context.dialled
     if context.tcp is not None and (not context.proxied or context.failed_in is Phase.TCP):
         values |= {"address": address, "port": str(port), "remote": host_port(address, port)}
+    if isinstance(context.failing, DnsObservation) and context.probe.protocol is Protocol.DNS:
+        values["host"] = context.failing.name  # the host of such a target is the resolver
     if place:
         values |= {"host": place.rpartition(":")[0].strip("[]"), "place": place}
     return values

@@ -100,6 +100,15 @@ def test_a_resolver_has_its_port_as_dig_takes_it() -> None:
     assert usual[1] == "$ dig @2001:db8::53 -p 5353 mcr.microsoft.com A +tries=1 +time=3"
 
 
+def test_a_resolver_that_is_the_target_is_asked_for_the_name() -> None:
+    """Not for its own address."""
+    site = Site()
+    denied = dns(failure=Failure.NXDOMAIN, name="time.windows.com", resolver="10.0.0.53:53")
+    site.add(trail(denied), host="10.0.0.53", port=53, protocol=Protocol.DNS)
+
+    assert check("dns_nxdomain_filtered", context(site)).startswith("$ dig @10.0.0.53 time.windows.com A ")
+
+
 @pytest.mark.parametrize(
     ("resolvers", "asked"), [(("system (10.1.1.1, 10.1.1.2)",), "@10.1.1.1 "), (("system",), "")]
 )

@@ -151,6 +151,8 @@ def test_names_are_code_spans() -> None:
     )
     assert inline("see http://x.example/a, please") == "see `http://x.example/a`, please"
     assert inline("a|b", cell=True) == "`a\\|b`"
+    assert inline("in `endpoints:`, or (`a: {b}`).") == "in `endpoints:`, or (`a: {b}`)."
+    assert inline("<b>`a` `b`<b>") == "`` <b>`a` `` `` `b`<b> ``"
 
 
 class _Tags(HTMLParser):

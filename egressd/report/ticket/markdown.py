@@ -32,6 +32,8 @@ _CONNECTION_HEADING = (
 )
 _PLAIN = re.compile(r"[A-Za-z0-9(),;:'\"%+=/.?-]*")
 """A word without Markdown markup; links are checked apart."""
+_SPAN = re.compile(r"(?:^|(?<= )|(?<= \())`[^`]+`(?=[).,;:?]*(?: |$))")
+"""What is a code span already; no code span that `inline` makes can touch it."""
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)
 _PARTS = re.compile(r"(\(?)(.*?)([).,;:?]*)")
 """Brackets and punctuation around a word are no part of it."""
@@ -58,8 +60,16 @@ def render_markdown(sweep: Sweep, scope: TicketScope = WHOLE) -> str:
 
 
 def inline(text: str, *, cell: bool = False) -> str:
-    """Escape text for use inside a line; `cell` also escapes the bars of a table."""
-    words = " ".join(_word(word) for word in clean(text).split(" "))
+    """Escape text for use inside a line; `cell` also escapes the bars of a table.
+
+    A word between backticks, with blanks or punctuation around them, is a code span already.
+    """
+    text = clean(text)
+    parts, at = [], 0
+    for span in _SPAN.finditer(text):
+        parts += [_words(text[at : span.start()]), span.group()]
+        at = span.end()
+    words = "".join([*parts, _words(text[at:])])
     # A backslash before a bar would undo the escape.
     return re.sub(r"\\*\|", r"\\|", words) if cell else words
 
@@ -73,6 +83,10 @@ def block(lines: Iterable[str], *, indented: bool = False) -> str:
 
 def _indent(line: str) -> str:
     return " " * (len(line) - len(line.lstrip(" ")))
+
+
+def _words(text: str) -> str:
+    return " ".join(_word(word) for word in text.split(" "))
 
 
 def _word(word: str) -> str:
