@@ -32,7 +32,9 @@ def pictures() -> Mapping[str, Callable[[], str]]:
     """Return the pictures by path."""
     return {
         "docs/pictures/report.svg": lambda: draw_terminal(replay("--color", "always", "--format", "table")),
-        "docs/pictures/ticket.svg": lambda: draw_page(replay("--format", "html"), width=1200, height=1500),
+        "docs/pictures/ticket.svg": lambda: draw_page(
+            replay("--team", "firewall", "--format", "html"), width=1320, height=1500
+        ),
     }
 
 
@@ -95,6 +97,7 @@ def draw_page(page: str, *, width: int, height: int) -> str:
     style = re.sub(r"@media \(prefers-color-scheme: dark\) \{.*?\}\s*\}", "", style)
     style = style.replace("light dark", "light").replace(":root", ".page")
     style = html.escape(re.sub(r"(^|[\s}])body\b", r"\1.body", style), quote=False)
+    style += ".wide{overflow:hidden}"  # nobody can scroll in a picture
     body = _Xhtml(page[page.index("<body") :]).text
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">\n'
