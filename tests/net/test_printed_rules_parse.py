@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +15,19 @@ from egressd.firewall import Action, FirewallRule, RuleSet
 from egressd.firewall.languages import LANGUAGES
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Proxy, Settings, Source
-from tests.firewall.made import HOSTILE, document, made
+from tests.firewall.made import HOSTILE, document, made, written
 from tests.net.firewall_frames import frame
-from tests.net.topology import Host, Network
+from tests.net.topology import CLIENT, Host, Network
 
 SOURCES = (
     Source(name="a", address="10.20.0.11"),
     Source(name="b", address="2001:db8::11"),
     Source(name="c", interface="eth0"),
 )
+CONNECT = """
+import socket, sys
+socket.create_connection((sys.argv[2], 443), 2, (sys.argv[1], 0))
+"""
 PROXIED = Proxy(url="http://proxy.corp.example:3128")
 
 
@@ -77,3 +83,16 @@ def test_odd_and_hostile_rules_are_read(network: Network, tmp_path: Path) -> Non
         *(made(address, port=port) for address in ("192.0.2.7", "2001:db8::7") for port in (22, 443)),
     ]
     parse(network.firewall, tmp_path, [document(*rules), document()])
+
+
+def test_an_address_in_use_stays_in_its_set(network: Network) -> None:
+    """A connection begins the day of an address again, which a fresh DNS answer does not."""
+    network.firewall.nft(frame("nft"))
+    network.firewall.nft(written("dnsmasq-nftables", made("a.example", sources=[CLIENT])))
+    place = ("inet", "filter", "egressd_1_v4")
+    network.firewall.run("nft", "add", "element", *place, "{ 203.0.113.10 timeout 1h }")
+    network.client.attempt(sys.executable, "-c", CONNECT, CLIENT, "203.0.113.10")
+    listed = json.loads(network.firewall.run("nft", "-j", "list", "set", *place))
+    (one,) = next(part["set"]["elem"] for part in listed["nftables"] if "set" in part)
+    assert one["elem"]["val"] == "203.0.113.10"
+    assert one["elem"]["expires"] > 3600
