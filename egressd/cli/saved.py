@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,10 +24,33 @@ from egressd.model.recording import Baseline
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep, Team
 
+if TYPE_CHECKING:
+    from egressd.report.diff.render_diff import Timeline
+    from egressd.report.diff.sweep_diff import SweepDiff
+
 Saved = Annotated[
     Path,
     typer.Argument(metavar="FILE", help="A report written with --format json; - is stdin.", readable=False),
 ]
+
+
+class DiffFormat(StrEnum):
+    """What changes are written as."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+DIFF_FORMAT_OF_SUFFIX: Mapping[str, DiffFormat] = {
+    ".json": DiffFormat.JSON,
+    ".md": DiffFormat.MARKDOWN,
+    ".markdown": DiffFormat.MARKDOWN,
+    ".html": DiffFormat.HTML,
+    ".htm": DiffFormat.HTML,
+}
+"""What changes are written as in a file whose format is not given; any other is text."""
 
 
 @guarded
@@ -91,7 +116,7 @@ def diff(
     ],
     *,
     fmt: Annotated[
-        options.ListFormat | None,
+        DiffFormat | None,
         typer.Option(
             "--format", "-f", help="What the changes are written as; else by the suffix of --output."
         ),
@@ -99,18 +124,32 @@ def diff(
     output: options.Output = None,
 ) -> ExitCode:
     """Show what changed between two saved sweeps; exit code 1 if something fails that did not before."""
-    from egressd.report.diff.render_diff import render_diff_json, render_diff_text
     from egressd.report.diff.sweep_diff import compare_sweeps
 
     check_output(output)
     if str(before) == str(after) == "-":
         raise UsageError("only one of the two reports can come from stdin")
     changes = compare_sweeps(read_saved(before), read_saved(after))
-    named_json = output is not None and output.suffix.lower() == ".json"
-    as_json = fmt is options.ListFormat.JSON or (fmt is None and named_json)
-    text = render_diff_json(changes) if as_json else render_diff_text(changes, width=width(output))
-    write(text, output)
+    write(render_diff(changes, fmt, output), output)
     return ExitCode.FAILED if changes.new_failures else ExitCode.OK
+
+
+def render_diff(
+    changes: SweepDiff, fmt: DiffFormat | None, output: Path | None, *, timeline: Timeline = ()
+) -> str:
+    """Render changes in a format; None: that of the file's suffix."""
+    from egressd.report.diff import diff_page, render_diff
+
+    named = DIFF_FORMAT_OF_SUFFIX.get(output.suffix.lower()) if output is not None else None
+    match fmt or named or DiffFormat.TEXT:
+        case DiffFormat.JSON:
+            return render_diff.render_diff_json(changes, timeline=timeline)
+        case DiffFormat.MARKDOWN:
+            return diff_page.render_diff_markdown(changes, timeline=timeline)
+        case DiffFormat.HTML:
+            return diff_page.render_diff_html(changes, timeline=timeline)
+        case DiffFormat.TEXT:
+            return render_diff.render_diff_text(changes, width=width(output), timeline=timeline)
 
 
 def read_baseline(file: Path | None) -> Baseline | None:

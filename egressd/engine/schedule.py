@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from egressd.errors import ExitCode
 from egressd.model.endpoint import SampleKind
@@ -141,20 +142,38 @@ class Turn:
     """Whether no probe is left out: if all is ok then, the watch is over."""
 
 
-def next_turn(plan: Plan, sweep: Sweep | None, *, since: float, every: float) -> Turn:
+def next_turn(
+    plan: Plan, sweep: Sweep | None, *, since: float, every: float, simulated: bool = False
+) -> Turn:
     """Choose what a watch probes next; `since` is how many seconds ago everything was probed.
 
-    Wildcard rules and downloads that are ok cost the other side something, and wait for the last pass.
+    Wildcard rules and downloads that are ok cost the other side something, and wait for the last pass. Where
+    it is `simulated` they cost nothing, and every pass is over everything: any fault may have been switched.
     """
     failing = failing_keys(sweep) if sweep is not None else frozenset()
     first = tuple(one for one in plan.probes if answers_for(one, failing))
     rest = tuple(one for one in plan.probes if not answers_for(one, failing))
-    if sweep is None or is_over(sweep):
+    if sweep is None or is_over(sweep) or simulated:
         return Turn(probes=(*first, *rest), everything=True, last=True)
     if since < max(WATCH_ALL_EVERY, every):
         return Turn(probes=first or rest, everything=not first)
     slow = slow_probes(plan)
     return Turn(probes=(*first, *(one for one in rest if one.id not in slow)), everything=True)
+
+
+def is_simulated(plan: Plan) -> bool:
+    """Say whether all that is probed is redirected to this host, as a lab's configuration has it."""
+    return bool(plan.probes) and all(
+        not one.via_proxy and _is_loopback(one.connect_to.address if one.connect_to else one.host)
+        for one in plan.probes
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def is_over(sweep: Sweep) -> bool:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from egressd.cli.app import app
 from egressd.model.verdict import Outcome, Sweep, TargetVerdict
+from egressd.report.diff.diff_page import render_diff_html, render_diff_markdown
 from egressd.report.diff.render_diff import render_diff_json, render_diff_text
 from egressd.report.diff.sweep_diff import ChangeKind, compare_sweeps
+from egressd.report.saved import to_json
 
 SweepOf = Callable[..., Sweep]
 RowOf = Callable[..., Any]
@@ -179,3 +185,37 @@ def test_another_hosts_sources_are_compared_by_target(sweep_of: SweepOf, row: Ro
         found = compare_sweeps(before, replace(after, verdicts=verdicts))
         assert [one.kind for one in found.changes] == kinds
         assert found.unchanged == 4 - len(kinds)
+
+
+def test_changes_for_a_ticket(sweep_of: SweepOf, row: RowOf) -> None:
+    """Text, Markdown and HTML say the same; names of others are text in each."""
+    hostile = "<img src=x>`@all.example"
+    changes = compare_sweeps(sweep_of(row(host=hostile)), sweep_of(row(host=hostile, outcome=BLOCKED)))
+    timeline = [("2026-11-30T10:31:40.000Z", changes.changes[0])]
+    text, markdown, html = (
+        render_diff_text(changes, timeline=timeline),
+        render_diff_markdown(changes, timeline=timeline),
+        render_diff_html(changes, timeline=timeline),
+    )
+    assert "AS IT HAPPENED\n  - 2026-11-30T10:31:40.000Z <img" in text
+    assert "## New failures\n\n- `<img` " in markdown
+    assert "## As it happened\n\n- 2026-11-30T10:31:40.000Z " in markdown
+    assert "@all.example" not in re.sub(r"(`+).*?\1", "", markdown)
+    assert "<h2>New failures</h2>" in html
+    assert "<img" not in html
+    assert "&lt;img src=x&gt;`@all.example:443: blocked" in html
+    assert json.loads(render_diff_json(changes, timeline=timeline))["timeline"][0]["kind"] == "new_failure"
+    assert json.loads(render_diff_json(changes))["timeline"] == []
+
+
+def test_the_command_writes_changes_by_suffix(tmp_path: Path, sweep_of: SweepOf, row: RowOf) -> None:
+    """`diff --output x.md` is Markdown, as `--format markdown` is on stdout."""
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    before.write_text(to_json(sweep_of(row())), encoding="utf-8")
+    after.write_text(to_json(sweep_of(row())), encoding="utf-8")
+    words = ["diff", str(before), str(after)]
+    printed = CliRunner().invoke(app, [*words, "--format", "markdown"])
+    CliRunner().invoke(app, [*words, "--output", str(tmp_path / "x.md")])
+    assert printed.stdout.startswith("# egressd: what changed\n\nFrom ")
+    assert (tmp_path / "x.md").read_text(encoding="utf-8") == printed.stdout
+    assert CliRunner().invoke(app, [*words, "-f", "html"]).stdout.startswith("<!doctype html>")

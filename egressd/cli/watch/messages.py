@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from egressd.attribution.blame.claims import who_text
 from egressd.engine.schedule import WATCH_ALL_EVERY
 from egressd.fields.parse import config_duration
 from egressd.model.verdict import Sweep, Verdict, deciding_by_target
-from egressd.report.diff.render_diff import change_line
-from egressd.report.diff.sweep_diff import Change, ChangeKind
+from egressd.report.diff.render_diff import change_line, diff_blocks, summarize_diff
+from egressd.report.diff.sweep_diff import Change, ChangeKind, SweepDiff
 from egressd.report.summary import outcomes_of
 from egressd.report.text import Style, clean, colourize, fold
 from egressd.wording import count
@@ -68,10 +69,31 @@ def progress_text(sweep: Sweep, doing: str) -> str:
     return clean(f"{ok} of {count(len(outcomes), 'target')} ok, {wait}; {doing}")
 
 
-def interval_note(every: float) -> str:
-    """Say how often a watch probes."""
-    some, everything = config_duration(every), config_duration(max(WATCH_ALL_EVERY, every))
-    return f"probing what fails every {some}, everything every {everything}; Ctrl-C ends the watch"
+def interval_note(every: float, *, everything: bool, keys: bool) -> str:
+    """Say how often a watch probes what fails, or everything; and how a pass is asked for."""
+    some, rest = config_duration(every), config_duration(max(WATCH_ALL_EVERY, every))
+    how = f"probing everything every {some}"
+    if not everything:
+        how = f"probing what fails every {some}, everything every {rest}"
+    ask = "Enter or r probes everything now" if keys else f"`kill -USR1 {os.getpid()}` probes everything now"
+    return f"{how}; {ask}; Ctrl-C ends the watch"
+
+
+def elapsed_text(seconds: float) -> str:
+    """Write a time that has passed as a clock shows it: `2:05`, `1:02:05`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def closing_lines(changes: SweepDiff, *, passes: int, elapsed: float, width: int) -> Iterator[str]:
+    """Yield what changed since a watch began; nothing where it ended with its first pass."""
+    if passes < 2:
+        return
+    head = f"watched for {elapsed_text(elapsed)}, {passes} passes; since the first: {summarize_diff(changes)}"
+    yield from fold(head, width=width)
+    for block in diff_blocks(changes, width=width):
+        yield from ("", *block)
 
 
 def time_of_day(timestamp: str) -> str:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from egressd.cli.display import DISPLAY, wants_colour, width
+from egressd.cli.display import DISPLAY, is_terminal, wants_colour, width
 from egressd.cli.guard import write_stderr
 from egressd.cli.output import to_stdout
 from egressd.cli.sweep.once import is_rewritable
@@ -18,6 +18,8 @@ from egressd.cli.sweep.once import is_rewritable
 class Screen:
     """stdout and stderr, which may be one terminal."""
 
+    muted: bool = False
+    """Whether stdout is for lines of JSON, so that nothing else may be written there."""
     closed: bool = False
     """Whether the reader of stdout has gone."""
     _status: str = ""
@@ -35,7 +37,7 @@ class Screen:
     def print(self, lines: Iterable[str]) -> None:
         """Print lines above the status line. Raises OutputError where they can't be written."""
         text = "".join(f"{line}\n" for line in lines)
-        if not text:
+        if not text or self.muted:
             return
         self._rewrite("")
         self.closed |= not to_stdout(text)
@@ -51,7 +53,8 @@ class Screen:
         self._rewrite("")
 
     def _rewrite(self, text: str) -> None:
-        if DISPLAY.quiet or not is_rewritable(sys.stderr):
+        taken = self.muted and is_terminal()
+        if DISPLAY.quiet or taken or not is_rewritable(sys.stderr):
             return
         columns = _columns() - 1  # a full line would scroll
         write_stderr(f"\r\x1b[K{text[:columns]}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from egressd.model.observation import Timestamp
 from egressd.report.diff.sweep_diff import Change, ChangeKind, SweepDiff
 from egressd.report.text import fold
 from egressd.wording import count
 
 SCHEMA = "egressd.diff/1"
+TIMELINE = "AS IT HAPPENED"
 HEADINGS = {
     ChangeKind.NEW_FAILURE: "NEW FAILURES",
     ChangeKind.FIRST_FAILURE: "FAILING, NOT LOOKED AT BEFORE",
@@ -26,10 +28,16 @@ HEADINGS = {
 }
 
 
-def render_diff_text(changes: SweepDiff, *, width: int = 80) -> str:
+Timeline = Sequence[tuple[Timestamp, Change]]
+"""Changes at the times at which they were seen; those that came and went are not among the net changes."""
+
+
+def render_diff_text(changes: SweepDiff, *, width: int = 80, timeline: Timeline = ()) -> str:
     """Render changes for a terminal, the worst first; what did not change is a number."""
-    head = f"from {changes.before_started} to {changes.after_started}: {summarize_diff(changes)}"
-    blocks = [fold(head, width=width), *diff_blocks(changes, width=width)]
+    blocks = [fold(diff_heading(changes), width=width), *diff_blocks(changes, width=width)]
+    if timeline:
+        lines = (part for one in timeline_lines(timeline) for part in fold(one, width=width, first="  - "))
+        blocks.append([TIMELINE, *lines])
     return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
 
 
@@ -50,6 +58,17 @@ def diff_lines(changes: SweepDiff) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "NEW FINDINGS", changes.findings_opened
     if changes.findings_closed:
         yield "CLOSED FINDINGS", changes.findings_closed
+
+
+def diff_heading(changes: SweepDiff) -> str:
+    """Say what is compared, and what changed in numbers."""
+    return f"from {changes.before_started} to {changes.after_started}: {summarize_diff(changes)}"
+
+
+def timeline_lines(timeline: Timeline) -> Iterator[str]:
+    """Yield a line for each change as it was seen; those of one moment that read the same are one."""
+    several = len({one.source for _, one in timeline}) > 1
+    yield from dict.fromkeys(f"{at} {change_line(one, several=several)}" for at, one in timeline)
 
 
 def _counted(lines: list[str]) -> Iterator[str]:
@@ -105,7 +124,12 @@ def summarize_diff(changes: SweepDiff) -> str:
     return ", ".join(parts)
 
 
-def render_diff_json(changes: SweepDiff) -> str:
+def render_diff_json(changes: SweepDiff, *, timeline: Timeline = ()) -> str:
     """Render changes as JSON text."""
-    document = {"schema": SCHEMA, **asdict(changes), "new_failures": len(changes.new_failures)}
+    document = {
+        "schema": SCHEMA,
+        **asdict(changes),
+        "new_failures": len(changes.new_failures),
+        "timeline": [{"time": at, **asdict(one)} for at, one in timeline],
+    }
     return json.dumps(document, indent=2) + "\n"

@@ -75,13 +75,18 @@ def verdict_lines(sweep: Sweep, *, at: Timestamp, since: SweepDiff | None = None
 
 
 def state_lines(report: Report, *, at: Timestamp) -> Iterator[Line]:
-    """Yield the state of everything."""
+    """Yield the state of everything: targets, endpoints without one, findings and rules."""
     yield from (TargetLine(time=at, target=convert_fields(JudgedTarget, one)) for one in report.targets)
     yield from (
         convert_fields(NotProbedLine, one, type="not_probed", time=at) for one in report.plan.unsampled
     )
     yield from (FindingLine(time=at, finding=one) for one in report.findings)
     yield from (RuleLine(time=at, rule=one) for one in report.rules)
+
+
+def judged_targets(sweep: Sweep) -> dict[str, JudgedTarget]:
+    """Return the judged targets by id."""
+    return {one.id: convert_fields(JudgedTarget, one) for one in to_report(sweep).targets}
 
 
 def render_stream(sweep: Sweep) -> str:
