@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from egressd.attribution.blame.request import mends
+from egressd.attribution.reasons import REASONS
 from egressd.firewall.rule import Action
 from egressd.model.verdict import Blame, Confidence, Suspect, Team, team_of
 
@@ -24,6 +26,10 @@ AT_RESOLVER = frozenset(
     {"dns_resolver_unreachable", "dns_udp_blocked", "dns_tcp_blocked", "dns_admin_prohibited"}
 )
 """Failures of the way to a resolver: a firewall is asked to allow that, not the name."""
+_BY_ADDRESS = frozenset({"dns_private_link_unreachable", "dns_doubtful_address"})
+"""Failures of an address that DNS gave."""
+_WITHOUT_POLICY = frozenset({Blame.UPSTREAM_PATH, Blame.PATH_MTU_LINK, Blame.NAT_DEVICE})
+"""Parties that have nothing to allow: a route, a segment size or a pool of addresses is mended otherwise."""
 ABOUT_OTHERS = frozenset({"site_choice_unreachable", "site_change_correlated", "site_outage"})
 """Findings that say no more than their targets' own verdicts do of what to change."""
 _WITHOUT = frozenset(
@@ -113,12 +119,14 @@ def who_can_act(
 ) -> tuple[Blame, Action] | None:
     """Return the party to ask and what of it; None where no rule would help.
 
-    A party that is blamed for sure is asked alone. Until then the first suspect that can add a rule is.
+    A party that is blamed for sure is asked alone. Until then it is the first suspect that can add a rule,
+    of those that the advice speaks to: text and rules never ask different people.
     """
     if blame is None or reason in _WITHOUT:
         return None
-    parties = (blame,) if sure in SURE else (blame, *(one.blame for one in suspects))
-    for party in parties:
+    known = REASONS.get(reason)
+    others = () if sure in SURE or known is None else (one.blame for one in suspects)
+    for party in (blame, *(one for one in others if known is not None and mends(known, one))):
         if (action := _ACTIONS.get(team_of(party))) is not None and _fits(reason, party, action):
             return party, action
     return None
@@ -126,6 +134,8 @@ def who_can_act(
 
 def _fits(reason: str, party: Blame, action: Action) -> bool:
     """Return whether an action can mend a reason: a resolver no handshake, inspection no lookup."""
+    if action is Action.ALLOW and party in _WITHOUT_POLICY:
+        return False
     if reason in AT_RESOLVER:
         return action is Action.ALLOW
     about_names = reason.startswith("dns_")
@@ -135,4 +145,4 @@ def _fits(reason: str, party: Blame, action: Action) -> bool:
         case Action.EXEMPT:
             return reason.startswith(("tls_", "http_", "proxy_", "site_"))
         case Action.ALLOW:
-            return not about_names or reason in ("dns_private_link_unreachable", "dns_doubtful_address")
+            return not about_names or reason in _BY_ADDRESS
