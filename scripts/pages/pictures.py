@@ -18,6 +18,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from egressd.cli.app import app
+from egressd.web.template import static_file
+from scripts.pages.site import render_status
 
 ROOT = Path(__file__).parents[2]
 SWEEP = ROOT / "docs" / "pictures" / "sweep.json.gz"
@@ -25,6 +27,8 @@ COLUMNS = 100
 CHARACTER, LINE, MARGIN, SIZE = 7.8, 17, 18, 13
 """Width of a character of a terminal, height of a line, and size of its type, in pixels."""
 DARK, LIGHT, RED = "#0d1117", "#e6edf3", "#ff7b72"
+CAPITALS = {"viewbox": "viewBox", "preserveaspectratio": "preserveAspectRatio"}
+"""Attributes that have capitals in XML; the parser of HTML has none."""
 VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 
 
@@ -32,22 +36,32 @@ def pictures() -> Mapping[str, Callable[[], str]]:
     """Return the pictures by path."""
     return {
         "docs/pictures/report.svg": lambda: draw_terminal(replay("--color", "always", "--format", "table")),
+        "docs/pictures/status.svg": lambda: draw_page(with_sweep(render_status), width=1320, height=1200),
         "docs/pictures/ticket.svg": lambda: draw_page(
             replay("--team", "firewall", "--format", "html"), width=1320, height=1500
         ),
     }
 
 
-def replay(*words: str) -> str:
-    """Return what `egressd replay` writes of the sweep."""
+def with_sweep(make: Callable[[Path], str]) -> str:
+    """Return what is made of the sweep, unpacked into a file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "sweep.json"
         file.write_bytes(gzip.decompress(SWEEP.read_bytes()))
+        return make(file)
+
+
+def replay(*words: str) -> str:
+    """Return what `egressd replay` writes of the sweep."""
+
+    def run(file: Path) -> str:
         wide = {"COLUMNS": str(COLUMNS), "NO_COLOR": None}
         done = CliRunner().invoke(app, ["replay", str(file), *words], env=wide)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.stdout
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.stdout
+
+    return with_sweep(run)
 
 
 def draw_terminal(text: str) -> str:
@@ -89,15 +103,16 @@ def draw_page(page: str, *, width: int, height: int) -> str:
     """Draw the head of an HTML page, as a browser shows it in the light theme.
 
     Args:
-        page: HTML whose style stands in it.
+        page: HTML with its style in it, or a page of the daemon.
         width: of the window, in pixels.
         height: where it is cut off.
     """
-    style = "".join(re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
-    style = re.sub(r"@media \(prefers-color-scheme: dark\) \{.*?\}\s*\}", "", style)
-    style = style.replace("light dark", "light").replace(":root", ".page")
-    style = html.escape(re.sub(r"(^|[\s}])body\b", r"\1.body", style), quote=False)
-    style += ".wide{overflow:hidden}"  # nobody can scroll in a picture
+    written = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    style = _without_media("".join(written) or static_file("egressd.css").decode())
+    style = re.sub(
+        r"(^|[\s}])body\b", r"\1.body", style.replace("light dark", "light").replace(":root", ".page")
+    )
+    style = html.escape(style, quote=False) + ".wide{overflow:hidden}"  # nobody can scroll in a picture
     body = _Xhtml(page[page.index("<body") :]).text
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}">\n'
@@ -106,6 +121,19 @@ def draw_page(page: str, *, width: int, height: int) -> str:
         f'<div xmlns="http://www.w3.org/1999/xhtml" class="page"><style>{style}</style>\n'
         f"{body}</div>\n</foreignObject>\n</svg>\n"
     )
+
+
+def _without_media(style: str) -> str:
+    """Leave out what is for other media: a picture is for all readers the same."""
+    kept, depth, skipping = [], 0, False
+    for part in re.split(r"(@media[^{]*|[{}])", style):
+        skipping = skipping or part.startswith("@media")
+        depth += skipping and {"{": 1, "}": -1}.get(part, 0)
+        if not skipping:
+            kept.append(part)
+        elif part == "}" and depth == 0:
+            skipping = False
+    return "".join(kept)
 
 
 class _Xhtml(HTMLParser):
@@ -128,8 +156,12 @@ class _Xhtml(HTMLParser):
         if tag in {"script", "style"}:
             raise ValueError(f"a picture has no {tag} in its body")
         name = "div" if tag == "body" else tag
-        extra = [("class", "body")] if tag == "body" else []
-        shown = "".join(f' {key}="{html.escape(value or key)}"' for key, value in [*attrs, *extra])
+        kept = [
+            (CAPITALS.get(key, key), value) for key, value in attrs if key not in {"href", "src", "action"}
+        ]
+        kept += [("class", "body")] if tag == "body" else []
+        kept += [("xmlns", "http://www.w3.org/2000/svg")] if tag == "svg" else []
+        shown = "".join(f' {key}="{html.escape(value or key)}"' for key, value in kept)
         self._parts.append(f"<{name}{shown}/>" if tag in VOID else f"<{name}{shown}>")
         if tag not in VOID:
             self._open.append(name)

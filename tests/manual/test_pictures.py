@@ -63,3 +63,18 @@ def test_hostile_text_stays_text() -> None:
     assert words(draw_page(page, width=9, height=9)).endswith("a <b> one two")
     with pytest.raises(ValueError, match="no script in its body"):
         draw_page("<body><script>x</script></body>", width=9, height=9)
+
+
+def test_the_status_page_is_drawn_with_its_cards() -> None:
+    """The picture has the headline, who is asked, and the rules, and no way out of it."""
+    text = words(PICTURES["docs/pictures/status.svg"])
+    assert "critical alerts open" in text
+    assert "exempt 443/TCP" in text
+    assert "10.20.0.11, 10.20.0.12" in text
+    assert "@media" not in text
+
+
+def test_what_is_for_other_media_is_left_out_whole() -> None:
+    """A block within a block ends with its own brace; the rule behind it stays."""
+    page = "<style>a{b:c}@media print{d{e:f}g{h:i}}j{k:l}</style><body>x</body>"
+    assert words(draw_page(page, width=9, height=9)) == "a{b:c}j{k:l}.wide{overflow:hidden} x"
