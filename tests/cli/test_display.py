@@ -15,11 +15,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from egressd.cli.app import app
-from egressd.cli.display import WIDEST
+from egressd.cli.display import DISPLAY, WIDEST
+from egressd.cli.watch import screen
 from tests.pausing_loop import EGRESSD
 
 BARE = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
-HOST = "packages.microsoft.com"
+HOST = "management.azure.com"
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +174,14 @@ def test_short_options_mean_the_long_ones(short: tuple[str, ...], long: tuple[st
     one, other = run("plan", *short), run("plan", *long)
     assert (one.exit_code, other.exit_code) == (0, 0)
     assert same(one.stdout) == same(other.stdout)
+
+
+def test_a_quiet_watch_has_no_status_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its status line is progress, which nobody asked for."""
+    monkeypatch.setattr(screen, "is_rewritable", lambda _stream: True)
+    for quiet in (False, True):
+        monkeypatch.setattr(DISPLAY, "quiet", quiet)
+        screen.Screen().show_status("1 of 2 targets ok")
+        assert ("targets ok" in capsys.readouterr().err) is not quiet
