@@ -6,8 +6,10 @@ import asyncio
 import base64
 import json
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -126,44 +128,45 @@ class Browser:
         await asyncio.to_thread(path.write_bytes, base64.b64decode(taken["data"]))
 
 
-@asynccontextmanager
-async def open_browser() -> AsyncIterator[Browser]:
-    """Start a browser with a profile of its own, which goes with it."""
+@contextmanager
+def running_browser() -> Iterator[int]:
+    """Start a browser with a profile of its own, which goes with it; yield the port of its protocol."""
     assert CHROMIUM is not None
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        program = await asyncio.create_subprocess_exec(
-            CHROMIUM,
-            *_ARGUMENTS,
-            f"--user-data-dir={profile}",
-            "about:blank",
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+        program = subprocess.Popen(
+            [CHROMIUM, *_ARGUMENTS, f"--user-data-dir={profile}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
-            port = await _port(Path(profile) / "DevToolsActivePort")
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                    (page,) = [one for one in await answer.json() if one["type"] == "page"]
-                async with session.ws_connect(page["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                    browser = Browser(socket)
-                    listening = asyncio.create_task(browser.listen())
-                    for domain in ("Page", "Runtime", "Log", "Network"):
-                        await browser.call(f"{domain}.enable")
-                    yield browser
-                    listening.cancel()
-                    await asyncio.wait([listening])
+            yield _port(Path(profile) / "DevToolsActivePort")
         finally:
             program.kill()
-            await program.wait()
+            program.wait()
 
 
-async def _port(path: Path) -> int:
+@asynccontextmanager
+async def open_page(port: int) -> AsyncIterator[Browser]:
+    """Open a page of a running browser, and close it."""
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with session.put("/json/new?about:blank") as answer:
+            page = await answer.json(content_type=None)
+        async with session.ws_connect(page["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+            browser = Browser(socket)
+            listening = asyncio.create_task(browser.listen())
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                await browser.call(f"{domain}.enable")
+            yield browser
+            listening.cancel()
+            await asyncio.wait([listening])
+        async with session.get(f"/json/close/{page['id']}"):
+            pass
+
+
+def _port(path: Path) -> int:
     for _ in range(300):
-        if lines := await asyncio.to_thread(_lines, path):
+        lines = path.read_text().split() if path.exists() else []
+        if lines:
             return int(lines[0])
-        await asyncio.sleep(0.1)
+        time.sleep(0.1)
     raise AssertionError("the browser did not start")
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().split() if path.exists() else []

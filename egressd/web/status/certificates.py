@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from egressd.standing.results import TargetResult
 from egressd.web.status.moment import Moment, moment_of
-from egressd.wording import stamp
+from egressd.wording import count, stamp
 
 SOON = 30
 """Days: what ends within is marked."""
@@ -24,6 +24,13 @@ class CertificateRow:
     days: int
     """Until its end; negative: it is over."""
     hosts: tuple[str, ...]
+
+    @property
+    def left(self) -> str:
+        """How long it lasts."""
+        if self.days < 0:
+            return f"ended {self.ends.ago}"
+        return count(self.days, "day") if self.days else "ends today"
 
     @property
     def soon(self) -> bool:

@@ -98,6 +98,8 @@ class StatusView:
     started: Moment | None
     completed: Moment | None
     next_sweep: Moment | None
+    sweeping: bool
+    """Whether a sweep is under way, as far as the schedule tells."""
     notes: tuple[str, ...]
     cards: tuple[Card, ...]
     more_cards: int
@@ -156,6 +158,7 @@ class StatusPage:
             started=moment_of(snapshot.started, now),
             completed=moment_of(snapshot.counters.completed, now),
             next_sweep=moment_of(snapshot.next_sweep, now),
+            sweeping=snapshot.next_sweep is not None and snapshot.next_sweep <= clock.timestamp(now),
             notes=tuple(_notes(snapshot)),
             cards=cards[:MOST_CARDS],
             more_cards=max(0, len(cards) - MOST_CARDS),
