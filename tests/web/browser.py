@@ -91,6 +91,7 @@ class Browser:
 
     async def click(self, selector: str) -> None:
         """Click an element as a mouse does: where it is seen, and on what is on top there."""
+        await self.until("document.readyState === 'complete'")  # styles move things
         place = await self.run(
             f"(() => {{ const one = document.querySelector({json.dumps(selector)});"
             " one.scrollIntoView({block: 'center', behavior: 'instant'});"
