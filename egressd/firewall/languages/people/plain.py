@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from egressd.firewall.document import RuleSet
+from egressd.firewall.languages.devices.comments import as_comments
 from egressd.firewall.languages.language import Language
 from egressd.firewall.languages.people.as_asked import AS_ASKED
 from egressd.firewall.rule import Action, FirewallRule, Leg
 from egressd.model.endpoint import Direction
+from egressd.planning.placeholder import is_host
 
+_PLACEHOLDER = re.compile(r"[a-z0-9._*-]*(<[A-Za-z0-9_ ]+>[a-z0-9._*-]*)+")
+"""A value of the operator's that is not known: `<region>.login.microsoft.com`."""
 _MEANING = (
     "A leading *. stands for one label or more, and not for the name behind it; a * inside a label for",
     "a part of that label.",
@@ -20,11 +25,19 @@ def _render(asked: RuleSet) -> str:
     """Write the destinations by leg, port, sources and need, required ones first."""
     groups: dict[str, list[str]] = {}
     for rule in asked.rules:
-        groups.setdefault(_about(rule), []).append(rule.destination)
-    lines = [f"# {line}" for line in (*asked.heading, *(_MEANING if asked.rules else ()))]
+        groups.setdefault(_about(rule), []).append(_line(rule.destination))
+    lines = list(as_comments("#", (*asked.heading, *(_MEANING if asked.rules else ()))))
     for about, names in groups.items():
-        lines += ["", f"# {about}", *dict.fromkeys(names)]
+        lines += ["", *as_comments("#", (about,)), *dict.fromkeys(names)]
     return "\n".join(lines) + "\n"
+
+
+def _line(destination: str) -> str:
+    """Return a destination as a line; what is neither a host nor a placeholder is a comment."""
+    named = "%" not in destination and is_host(destination.lower().replace("*", "x"))
+    if named or _PLACEHOLDER.fullmatch(destination):
+        return destination
+    return as_comments("#", (f"Left out, as it is neither a host name nor an address: {destination}",))[0]
 
 
 def _about(rule: FirewallRule) -> str:
