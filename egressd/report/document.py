@@ -35,6 +35,8 @@ from egressd.report.entries.rule import FindingEntry, RuleEntry
 from egressd.yamlfile import render_path
 
 SCHEMA = "egressd.sweep/1"
+STREAM_START = '{"type":"start",'
+"""How a stream of lines begins, which is no report."""
 _BETWEEN_BRACKETS = re.compile(r"[^][{}]+")
 _OTHER_SWEEP = re.compile(r"egressd\.sweep/[0-9]{1,9}")
 
@@ -280,6 +282,8 @@ def parse_report(text: str) -> Report:
         )
     if not text.strip():
         raise ReportFileError("it is empty")
+    if text.startswith(STREAM_START):
+        raise ReportFileError("it is a stream of --format jsonl; a report is written with --format json")
     try:
         report: Report = report_validator().validate_json(text)
     except ValidationError as error:

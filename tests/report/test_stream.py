@@ -11,8 +11,9 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 
+from egressd.errors import ReportFileError
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.saved import to_document
+from egressd.report.saved import from_json, to_document
 from egressd.report.stream import AbortedLine, line_json, render_stream
 from scripts.pages.schema import render_stream_schema
 
@@ -66,6 +67,14 @@ def test_a_sweep_that_was_stopped_says_so_at_its_end(sweep: Sweep) -> None:
     lines = lines_of(stopped)
     assert not [one for one in lines if one["type"] == "probe"]
     assert (lines[-1]["interrupted"], lines[-1]["exit_code"]) == (True, 130)
+
+
+def test_a_stream_is_no_report(sweep: Sweep) -> None:
+    """Whoever gives one to `replay` is told what to save."""
+    with pytest.raises(
+        ReportFileError, match="a stream of --format jsonl; a report is written with --format json"
+    ):
+        from_json(render_stream(sweep))
 
 
 def test_an_aborted_line_is_valid() -> None:
