@@ -40,6 +40,7 @@ from egressd.model.verdict import (
     spared_in,
     team_of,
 )
+from egressd.planning.placeholder import is_address
 from egressd.wording import host_port
 
 FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN, Outcome.DEGRADED})
@@ -171,6 +172,8 @@ class Asks:
     def _of_pair(self, party: _Party, pair: Pair) -> Iterator[FirewallRule]:
         judged, target = self._verdicts[pair], self._targets[pair[0]]
         sources = self._addresses_of(pair)
+        if party.action is Action.RESOLVE and is_address(target.host):
+            return  # an address is no name: whoever serves it is asked, not the resolver
         if party.cause.reason in AT_RESOLVER:
             yield from self._to_resolver(party, pair, sources)
             return

@@ -11,7 +11,7 @@ from egressd.attribution import judge
 from egressd.attribution.reasons import REASONS
 from egressd.firewall import Action, Asks, FirewallRule, Leg
 from egressd.firewall.action import who_can_act
-from egressd.model.endpoint import Inspection, Need, SampleKind
+from egressd.model.endpoint import Inspection, Need, Protocol, SampleKind
 from egressd.model.observation import Failure
 from egressd.model.recording import Recording, Trail
 from egressd.model.settings import Proxy, Source
@@ -205,3 +205,12 @@ def test_every_action_is_of_a_team_that_can_do_it() -> None:
             found = who_can_act(code, blame, Confidence.LOW, suspects)
             if found is not None:
                 assert team_of(found[0]) in team_of_action[found[1]], code
+
+
+def test_a_resolver_is_no_name_to_resolve() -> None:
+    """A DNS server that denies a name is an endpoint itself: its address is in no zone."""
+    site = Site()
+    site.add(good("other.example"), host="other.example", row="other")
+    denied = dns(failure=Failure.NXDOMAIN, rcode="NXDOMAIN", soa=False, resolver="10.255.255.53:53")
+    site.add(trail(denied), host="10.255.255.53", port=53, protocol=Protocol.DNS, row="dns")
+    assert rules_of(site.recording()) == ()
