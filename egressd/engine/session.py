@@ -117,6 +117,11 @@ class Session:
             return
         self.context = replace(fresh, control_cache=self.context.control_cache)
 
+    async def reconfigure(self, settings: Settings) -> None:
+        """Go on with other settings for the same sources and endpoints: what is known of them stays."""
+        self.settings = settings
+        await self.refresh()
+
     async def sweep(self, *, on_done: OnDone = _ignore) -> Sweep:
         """Run every probe of the plan and the controls its outcome calls for, and judge."""
         return await self.judge(await self.probe(on_done=on_done))

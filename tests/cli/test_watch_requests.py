@@ -144,13 +144,19 @@ def test_a_signal_probes_at_once(lab: OpenLab) -> None:
     assert re.search(rf"GOOD     {HOST}:443: ok, was blocked", rest)
 
 
-def test_a_lab_s_switches_are_followed(lab: OpenLab) -> None:
-    """A fault of a host that was ok is seen before the minute is over in which all else is probed."""
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("tls_reset", "tls_reset_after_hello"), ("tcp_refused", "tcp_refused")]
+)
+def test_a_lab_s_switches_are_followed(lab: OpenLab, fault: str, reason: str) -> None:
+    """A fault of a host that was ok is seen before the minute is over in which all else is probed.
+
+    Also one that moves the host to another port.
+    """
     with on_terminal(lab, "--for", "50s") as watch:
         watch.until("probing everything every 2s")
-        lab.apply(f"on tls_reset={OTHER}")
-        watch.until(rf"BAD      {OTHER}:443: blocked")
-        lab.apply(f"off tls_reset={OTHER}")
+        lab.apply(f"on {fault}={OTHER}")
+        watch.until(rf"BAD      {OTHER}:443: blocked[^\n]*{reason}")
+        lab.apply(f"off {fault}={OTHER}")
         watch.until(rf"GOOD     {OTHER}:443: ok")
 
 

@@ -275,7 +275,7 @@ DNS: tuple[Reason, ...] = (
         ),
         suspects=DNS_TAKEN_OVER,
         severity=Outcome.BLOCKED,
-        advice="In the DNS security product behind {resolver}, allow {destination}: {host} is answered with "
+        advice="In the DNS security product behind {resolver}, allow {destination}: the answer for {host} is "
         "the block address {address}; the product's log names the category for client {source}.",
         confirm=steps(DIG, DIG_OTHER, "$ whois {address}"),
     ),
@@ -723,7 +723,7 @@ DNS: tuple[Reason, ...] = (
         suspects=SEARCH_LIST,
         severity=Outcome.BLOCKED,
         advice="On the probing host, remove the domain from `search` in /etc/resolv.conf, or the wildcard "
-        "record from that domain: {host} is answered with {address} of another name.",
+        "record from that domain: the answer for {host} is {address} of another name.",
         confirm=steps("$ getent ahosts {host}", "$ grep search /etc/resolv.conf", DIG),
     ),
     Reason(

@@ -19,6 +19,7 @@ from egressd.cli.settings import read_settings, refuse_sources, settings_secrets
 from egressd.cli.sweep.once import stopped_by_signals
 from egressd.cli.sweep.stream import LineStream
 from egressd.cli.watch.keyboard import ignore_requests, open_keyboard, signalled
+from egressd.cli.watch.lab import LabConfiguration
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 from egressd.fields.parse import parse_duration
@@ -103,6 +104,8 @@ def watch(
     settings = only_failed(settings, only_failed_in, baseline=baseline)
     configure_logging(log_level, log_format, secrets=settings_secrets(settings))
     one = _make(settings, catalog, baseline=read_baseline(baseline), every=every, limit=seconds)
+    if one.simulated and config_file is not None:
+        one.lab_file = LabConfiguration(path=config_file, flags=flags, catalog=catalog)
     one.screen.muted = lines and output is None
     try:
         sweep = asyncio.run(_stream(one, output) if lines else _run(one))

@@ -15,6 +15,7 @@ from egressd.cli.watch import messages
 from egressd.cli.watch.background import in_background
 from egressd.cli.watch.journal import Journal
 from egressd.cli.watch.keyboard import Keyboard
+from egressd.cli.watch.lab import LabConfiguration
 from egressd.cli.watch.screen import Screen
 from egressd.engine.latest import RecordChange
 from egressd.engine.schedule import MIN_GAP, Turn, gap_before, is_over, next_turn
@@ -50,6 +51,8 @@ class Watch:
     """Seconds from one pass over what fails to the next."""
     simulated: bool = False
     """Whether it watches a lab."""
+    lab_file: LabConfiguration | None = None
+    """The file by which it follows the lab's switches; None: no lab, or it has none."""
     screen: Screen = field(default_factory=Screen)
     stream: LineStream | None = None
     """Where lines for scripts go; None: nowhere."""
@@ -126,6 +129,7 @@ class Watch:
             if turn.everything:
                 everything = clock.monotonic()
                 await self._discover_again()
+                turn = await self._follow_lab(turn)
             latest = await self._probe(turn)
         return await self._conclude(latest)
 
@@ -168,6 +172,15 @@ class Watch:
         """Repeat the discovery calls that gave nothing: a new rule may let them through by now."""
         if any(not one.hosts for one in self.session.discoveries):
             await self.session.refresh()
+
+    async def _follow_lab(self, turn: Turn) -> Turn:
+        """Take in where a lab's hosts are by now; return the turn with the probes that go there."""
+        moved = self.lab_file.follow(self.session.settings) if self.lab_file is not None else None
+        if moved is None:
+            return turn
+        await self.session.reconfigure(moved)
+        fresh = {one.id: one for one in self.session.plan.probes}
+        return replace(turn, probes=tuple(fresh[one.id] for one in turn.probes if one.id in fresh))
 
     async def _probe(self, turn: Turn) -> Sweep:
         """Probe a part of the plan, report what is seen while it is seen, and judge everything known."""

@@ -9,16 +9,14 @@ from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.comments import as_comments
 from egressd.firewall.languages.language import Language
 from egressd.firewall.languages.people.as_asked import AS_ASKED
-from egressd.firewall.rule import Action, FirewallRule, Leg
+from egressd.firewall.rule import ANY_DEPTH, ONE_LABEL, Action, FirewallRule, Leg
 from egressd.model.endpoint import Direction
 from egressd.planning.placeholder import is_host
 
 _PLACEHOLDER = re.compile(r"[a-z0-9._*-]*(<[A-Za-z0-9_ ]+>[a-z0-9._*-]*)+")
 """A value of the operator's that is not known: `<region>.login.microsoft.com`."""
-_MEANING = (
-    "A leading *. stands for one label or more, and not for the name behind it; a * inside a label for",
-    "a part of that label.",
-)
+_MEANING = ("A leading *. does not include the name behind it; a * inside a label is a part of that label.",)
+_REACH = {ONE_LABEL: "*. is one label", ANY_DEPTH: "*. is one label or more"}
 
 
 def _render(asked: RuleSet) -> str:
@@ -59,6 +57,8 @@ def _facts(rule: FirewallRule) -> Iterator[str]:
             yield f"forwarded by {rule.proxy}: no rule is needed"
         case Leg.DIRECT | Leg.TO_PROXY | Leg.FROM_PROXY:
             pass
+    if rule.destination.startswith("*."):
+        yield _REACH[rule.subdomains or ONE_LABEL]
     yield rule.need.value
 
 
