@@ -6,18 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol as Shape
-from urllib.parse import urlsplit
 
 from egressd.attribution.service_tags import tag_of
-from egressd.destination import DEFAULT_PORTS
 from egressd.firewall.action import AT_RESOLVER, says_who, who_can_act
 from egressd.firewall.document import Origin, RuleSet
+from egressd.firewall.leg import DIRECT, has_a_port, rule_on_path
 from egressd.firewall.rule import (
     ANY_DEPTH,
     ONE_LABEL,
     Action,
     FirewallRule,
-    Leg,
     inspection_text,
     merged,
     transports_of,
@@ -26,7 +24,7 @@ from egressd.model.endpoint import Need, SampleKind
 from egressd.model.observation import DnsObservation, Phase, TcpObservation
 from egressd.model.plan import ControlKind, Target
 from egressd.model.recording import Trail
-from egressd.model.settings import SYSTEM_RESOLVER, Source
+from egressd.model.settings import Source
 from egressd.model.verdict import (
     Blame,
     Confidence,
@@ -44,8 +42,6 @@ from egressd.planning.placeholder import is_address
 from egressd.wording import host_port
 
 FAILING = frozenset({Outcome.BLOCKED, Outcome.DOWN, Outcome.DEGRADED})
-DIRECT = "direct"
-RESOLVER_PORT = 53
 
 
 class Cause(Shape):
@@ -145,7 +141,8 @@ class Asks:
         if found is None:
             return ()
         party = _Party(blame=found[0], action=found[1], cause=cause)
-        return merged(rule for pair in pairs if pair in self._verdicts for rule in self._of_pair(party, pair))
+        every = (rule for pair in pairs if pair in self._verdicts for rule in self._of_pair(party, pair))
+        return merged(one for one in every if has_a_port(one))
 
     def document(self, rules: Iterable[FirewallRule] | None = None) -> RuleSet:
         """Return rules, by default all, with the sweep that they come from."""
@@ -184,7 +181,7 @@ class Asks:
                 sources=sources,
                 service_tag=tag_of(self.sweep.recording.plan, target, self._trails.get(pair, ())),
             )
-            yield from _on_path(plain, party, judged)
+            yield rule_on_path(plain, judged.path, to_proxy=_ended_before_proxy(judged))
 
     def _of_places(self, finding: Finding) -> tuple[FirewallRule, ...]:
         """Return the rules for places that are no targets, such as revocation servers, by name."""
@@ -192,7 +189,8 @@ class Asks:
         if found is None or not finding.places:
             return ()
         party = _Party(blame=found[0], action=found[1], cause=finding)
-        return merged(self._fetched(party, frozenset(finding.places), finding.sources))
+        every = self._fetched(party, frozenset(finding.places), finding.sources)
+        return merged(one for one in every if has_a_port(one))
 
     def _fetched(
         self, party: _Party, places: frozenset[str], names: tuple[str, ...]
@@ -215,7 +213,7 @@ class Asks:
                 services=["Certificate revocation"],
                 purposes=["Fetch revocation lists and issuers that received certificates name."],
             )
-            yield from _leg(rule, party, path, to_proxy=False)
+            yield rule_on_path(rule, path, to_proxy=False)
 
     def _to_resolver(self, party: _Party, pair: Pair, sources: list[str]) -> Iterator[FirewallRule]:
         """Yield the way to the resolvers that a lookup failed at."""
@@ -237,14 +235,12 @@ class Asks:
                 )
 
     def _resolvers_of(self, pair: Pair) -> Iterator[tuple[str, int]]:
-        for trail in self._trails.get(pair, ()):
-            for one in trail.observations:
+        for one in (one for trail in self._trails.get(pair, ()) for one in trail.observations):
+            if isinstance(one, DnsObservation) and one.failure is not None:
+                host, _, port = one.resolver.rpartition(":")
                 if (
-                    isinstance(one, DnsObservation)
-                    and one.failure is not None
-                    and one.resolver != SYSTEM_RESOLVER
-                ):
-                    host, _, port = one.resolver.rpartition(":")
+                    is_address(host.strip("[]")) and port.isdecimal()
+                ):  # not the system's, nor what is no server
                     yield host.strip("[]"), int(port)
 
     def _seen(self) -> tuple[dict[Pair, tuple[Trail, ...]], dict[str, list[str]]]:
@@ -310,41 +306,5 @@ def _of_target(target: Target, party: _Party) -> FirewallRule:
     )
 
 
-def _on_path(rule: FirewallRule, party: _Party, judged: SourceVerdict) -> Iterator[FirewallRule]:
-    """Yield a rule for the part of the path that failed."""
-    to_proxy = judged.verdict.phase in (Phase.TCP, Phase.DNS) or judged.verdict.reason == "proxy_unreachable"
-    yield from _leg(rule, party, judged.path, to_proxy=to_proxy)
-
-
-def _leg(rule: FirewallRule, party: _Party, path: str, *, to_proxy: bool) -> Iterator[FirewallRule]:
-    """Yield a rule as it is where the path is direct, else that of the leg that failed."""
-    if path == DIRECT:
-        yield rule
-        return
-    proxy = urlsplit(path)
-    host = proxy.hostname or ""
-    if to_proxy and party.action is Action.ALLOW:
-        yield replace(
-            rule,
-            leg=Leg.TO_PROXY,
-            proxy=path,
-            destination=host,
-            port=proxy.port or DEFAULT_PORTS.get(proxy.scheme),
-            last_port=None,
-            protocols=[proxy.scheme],
-            paths=[],
-            tls_inspection="n/a",
-            websocket=False,
-            subdomains="",
-            conditions=[],
-            one_of=[],
-            service_tags=[],
-            service_tag=None,
-            services=["Proxy"],
-            endpoints=[],
-            hosts=[],
-        )
-    elif party.team in (Team.PROXY, Team.INSPECTION):
-        yield replace(rule, leg=Leg.AT_PROXY, proxy=path)
-    else:
-        yield replace(rule, leg=Leg.FROM_PROXY, proxy=path, sources=[host])
+def _ended_before_proxy(judged: SourceVerdict) -> bool:
+    return judged.verdict.phase in (Phase.TCP, Phase.DNS) or judged.verdict.reason == "proxy_unreachable"

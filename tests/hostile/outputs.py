@@ -25,6 +25,8 @@ from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.state_store import StateStore
 from egressd.engine.latest import record_signature
 from egressd.engine.session import Session
+from egressd.firewall import Asks
+from egressd.firewall.languages import LANGUAGES
 from egressd.metrics.once import render_target
 from egressd.metrics.writing import write_snapshot
 from egressd.model.alert import Notice
@@ -87,6 +89,9 @@ def produce_everything(recording: Recording) -> Sweep:
     check_texts(texts)
     again = from_json(texts[Format.JSON])
     assert judge(again) == replace(sweep, recording=again)
+    asked = Asks(sweep).document()
+    for language in LANGUAGES.values():
+        language.render(asked)
     metric_names(render_target(sweep))
     check_differences(sweep)
     with tempfile.TemporaryDirectory() as folder:

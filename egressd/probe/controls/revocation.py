@@ -13,15 +13,9 @@ from egressd.probe.conversation import Conversation, run_conversation
 from egressd.probe.via_proxy import run_probe_via_proxy
 
 
-async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: float) -> tuple[Trail, ...]:
-    """Fetch the control's URL as programs do: look up, connect to the first address, send one request.
-
-    A peer chose the name, and may have chosen its addresses: those that it may not send this host to are not
-    connected to, and leave a trail that ends with DNS.
-    """
-    deadline = Deadline.after(seconds)
-    source = context.source(control.source)
-    probe = Probe(
+def as_probe(control: ControlPlan) -> Probe:
+    """Return a control that is a whole conversation as the probe that holds it."""
+    return Probe(
         id=control.id,
         host=control.host,
         port=control.port,
@@ -33,6 +27,17 @@ async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: flo
         via_proxy=control.via_proxy,
         connect_to=control.connect_to,
     )
+
+
+async def fetch_url(control: ControlPlan, context: ProbeContext, *, seconds: float) -> tuple[Trail, ...]:
+    """Fetch the control's URL as programs do: look up, connect to the first address, send one request.
+
+    A peer chose the name, and may have chosen its addresses: those that it may not send this host to are not
+    connected to, and leave a trail that ends with DNS.
+    """
+    deadline = Deadline.after(seconds)
+    source = context.source(control.source)
+    probe = as_probe(control)
     if probe.via_proxy:
         return await run_probe_via_proxy(probe, context, source=source, deadline=deadline)
     candidates, others = await find_candidates(probe, context, source=source, deadline=deadline)

@@ -17,7 +17,7 @@ from egressd.probe.context import RECORD_TYPES, ProbeContext
 from egressd.probe.controls.client_hello import SHAPES, probe_client_hello
 from egressd.probe.controls.hops import trace_hops
 from egressd.probe.controls.redirect import follow_redirect
-from egressd.probe.controls.revocation import fetch_url
+from egressd.probe.controls.revocation import as_probe, fetch_url
 from egressd.probe.controls.rounds import GAP_SECONDS, Converse, repeat, take_turns
 from egressd.probe.conversation import ALPN, ALPN_HTTP1, Conversation, run_conversation
 from egressd.probe.run import run_probe
@@ -59,7 +59,7 @@ async def run_control(control: ControlPlan, context: ProbeContext, *, gap: float
         ):
             trails = (await _converse(control, context),)
         case ControlKind.KNOWN_GOOD:
-            trails = (await run_probe(_known_good(control), context)).trails
+            trails = (await run_probe(as_probe(control), context)).trails
         case ControlKind.REPEAT:
             trails = await _repeat(control, context, gap=gap)
         case (
@@ -234,21 +234,6 @@ def _probe_of(control: ControlPlan, context: ProbeContext) -> Probe:
         source=control.source,
         targets=(),
         route=control.route,
-    )
-
-
-def _known_good(control: ControlPlan) -> Probe:
-    return Probe(
-        id=control.id,
-        host=control.host,
-        port=control.port,
-        protocol=control.protocol,
-        source=control.source,
-        targets=(),
-        url_path=control.url,
-        route=control.route,
-        via_proxy=control.via_proxy,
-        connect_to=control.connect_to,
     )
 
 

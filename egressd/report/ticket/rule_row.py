@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -12,11 +12,6 @@ from egressd.model.verdict import Confidence
 RULE_HEADING = ("action", "from", "to", "port", "protocol", "need", "service tags", "for", "note")
 SURE = frozenset({Confidence.CONFIRMED, Confidence.HIGH})
 UNKNOWN_SOURCE = "not known"
-_ACTIONS: Mapping[Action, str] = {
-    Action.ALLOW: "allow",
-    Action.EXEMPT: "exempt",
-    Action.RESOLVE: "resolve",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +84,7 @@ def _sentence(rule: FirewallRule, sources: str) -> str:
 def _row(rule: FirewallRule) -> RuleRow:
     condition = f": {'; or '.join(rule.conditions)}" if rule.conditions else ""
     return RuleRow(
-        action=_ACTIONS[rule.action],
+        action=rule.action.value,
         sources=", ".join(rule.sources) or UNKNOWN_SOURCE,
         destination=rule.destination,
         port=f"{rule.ports}/{rule.transport}" if rule.ports else rule.transport,
