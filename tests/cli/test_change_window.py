@@ -35,7 +35,8 @@ def sweep(folder: Path, name: str, *failing: str) -> Path:
 
 
 def run(*words: object) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in words], obj=load_daemon)
+    command = [str(one) for one in words]
+    return CliRunner().invoke(app, command, obj=load_daemon, env={"COLUMNS": None})
 
 
 @pytest.mark.parametrize(

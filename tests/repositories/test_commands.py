@@ -88,6 +88,9 @@ def test_show_and_export(configured: FakeHost) -> None:
     assert_no_secret(exported.stdout + exported.stderr)
     rules = [(one["leg"], one["destination"], one["port"]) for one in json.loads(exported.stdout)["rules"]]
     assert sorted(rules) == [
+        ("at-proxy", "mirror.corp.example", 443),
+        ("at-proxy", "plain.corp.example", 80),
+        ("at-proxy", "yum.corp.example", 443),
         ("direct", "zypp.corp.example", 443),
         ("from-proxy", "mirror.corp.example", 443),
         ("from-proxy", "plain.corp.example", 80),
