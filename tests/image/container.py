@@ -24,6 +24,8 @@ CONTEXT = (
     "README.md",
     "LICENSE",
     "egressd",
+    "docs",
+    "share",
     "config",
 )
 START_TIMEOUT = 60.0
