@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Protocol as Shape
 
 from egressd.attribution.service_tags import tag_of
@@ -269,7 +270,22 @@ class Asks:
             return [configured.address]
         if seen := self._addresses.get(name, []):
             return list(seen)
-        return [f"interface {configured.interface}"] if configured and configured.interface else []
+        if configured is not None and configured.interface:
+            return [f"interface {configured.interface}"]
+        return self._only_address()
+
+    def _only_address(self) -> list[str]:
+        """Return the addresses of a host that has one of each family; of several, none is guessed."""
+        every = [one for one in self.sweep.recording.vantage.local_addresses if _leads_out(one)]
+        return every if len({":" in one for one in every}) == len(every) else []
+
+
+def _leads_out(address: str) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return not (found.is_loopback or found.is_link_local)
 
 
 def _local_addresses(trails: Iterable[Trail]) -> list[str]:

@@ -214,3 +214,28 @@ def test_a_resolver_is_no_name_to_resolve() -> None:
     denied = dns(failure=Failure.NXDOMAIN, rcode="NXDOMAIN", soa=False, resolver="10.255.255.53:53")
     site.add(trail(denied), host="10.255.255.53", port=53, protocol=Protocol.DNS, row="dns")
     assert rules_of(site.recording()) == ()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        (("127.0.0.1", "::1", "10.20.0.11", "fe80::1"), ["10.20.0.11"]),
+        (("10.20.0.11", "fd00::2"), ["10.20.0.11", "fd00::2"]),
+        (("10.20.0.11", "10.20.0.12"), []),
+        ((), []),
+        (("nonsense",), []),
+    ],
+)
+def test_a_host_that_sent_nothing_has_the_address_it_has(
+    addresses: tuple[str, ...], expected: list[str]
+) -> None:
+    """Where every lookup failed no connection shows it; of several addresses none is guessed."""
+    site = Site()
+    site.add(good("other.example"), host="other.example", row="other", source="elsewhere")
+    site.add(trail(dns(failure=Failure.NXDOMAIN, rcode="NXDOMAIN", soa=False)))
+    recording = site.recording()
+    vantage = replace(recording.vantage, local_addresses=addresses)
+    sources = tuple(Source(name=one) for one in ("elsewhere", "default"))
+    plan = replace(recording.plan, sources=sources)
+    (rule,) = rules_of(replace(recording, plan=plan, vantage=vantage))
+    assert rule.sources == expected

@@ -62,9 +62,11 @@ def rule_lines(rules: Iterable[FirewallRule]) -> tuple[str, ...]:
     for rule in rules:
         row = _row(rule)
         where = "; ".join((row.need, *_leg(rule)))
-        key = _sentence(rule, row.sources), where
+        key = _sentence(rule, ", ".join(rule.sources) or "this host"), where
         groups.setdefault(key, []).append(row.destination)
-    return tuple(f"{start} {', '.join(names)} ({where})" for (start, where), names in groups.items())
+    return tuple(
+        f"{start} {', '.join(dict.fromkeys(names))} ({where})" for (start, where), names in groups.items()
+    )
 
 
 def _sentence(rule: FirewallRule, sources: str) -> str:
