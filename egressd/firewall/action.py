@@ -120,13 +120,15 @@ def who_can_act(
     """Return the party to ask and what of it; None where no rule would help.
 
     A party that is blamed for sure is asked alone. Until then it is the first suspect that can add a rule,
-    of those that the advice speaks to: text and rules never ask different people.
+    of those that the advice speaks to: text and rules never ask different people. Of the way to a resolver
+    the firewall is asked as well: every product's list has that connection.
     """
     if blame is None or reason in _WITHOUT:
         return None
     known = REASONS.get(reason)
     others = () if sure in SURE or known is None else (one.blame for one in suspects)
-    for party in (blame, *(one for one in others if known is not None and mends(known, one))):
+    spoken_to = (one for one in others if reason in AT_RESOLVER or (known is not None and mends(known, one)))
+    for party in (blame, *spoken_to):
         if (action := _ACTIONS.get(team_of(party))) is not None and _fits(reason, party, action):
             return party, action
     return None

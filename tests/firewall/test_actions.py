@@ -8,7 +8,7 @@ import pytest
 
 from egressd.attribution.blame.request import mends
 from egressd.attribution.reasons import REASONS, Reason
-from egressd.firewall.action import who_can_act
+from egressd.firewall.action import AT_RESOLVER, who_can_act
 from egressd.firewall.ask import Asks
 from egressd.firewall.rule import Action
 from egressd.model.verdict import Blame, Confidence, Finding, Suspect, Team, Verdict, team_of
@@ -43,7 +43,8 @@ def test_only_who_can_add_a_rule_is_asked_for_one(reason: Reason) -> None:
             if found is not None:
                 party, action = found
                 assert action in ACTIONS[team_of(party)]
-                assert party is blame or (sure not in SURE and mends(reason, party))
+                spoken_to = reason.code in AT_RESOLVER or mends(reason, party)
+                assert party is blame or (sure not in SURE and spoken_to)
 
 
 @EVERY

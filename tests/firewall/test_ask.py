@@ -154,8 +154,9 @@ def test_a_resolver_that_does_not_answer_is_asked_for_by_address() -> None:
     """The rule is for port 53 of it, not for the names."""
     site = Site()
     site.add(trail(dns(failure=Failure.TIMEOUT)))
-    rules = [one for one in rules_of(site.recording()) if one.team is Team.FIREWALL]
-    assert {(one.destination, one.port, one.transport) for one in rules} <= {
+    rules = rules_of(site.recording())
+    assert {one.team for one in rules} == {Team.FIREWALL}
+    assert {(one.destination, one.port, one.transport) for one in rules} == {
         (RESOLVER.partition(":")[0], 53, "UDP"),
         (RESOLVER.partition(":")[0], 53, "TCP"),
     }
