@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def harmless_cell(text: str) -> str:
+    """Keep a spreadsheet from running a cell as a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
 
 def stamp(when: datetime) -> str:
     """Write an aware datetime as RFC 3339, in UTC and with milliseconds."""

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from egressd.attribution.blame.request import mends
+from egressd.attribution.blame.request import SURE, mends
 from egressd.attribution.reasons import REASONS
 from egressd.firewall.rule import Action
 from egressd.model.verdict import Blame, Confidence, Suspect, Team, team_of
 
-SURE = frozenset({Confidence.CONFIRMED, Confidence.HIGH})
-"""From here on only the party that is blamed is asked; below, whoever of the suspects can act."""
 _ACTIONS: Mapping[Team, Action] = {
     Team.FIREWALL: Action.ALLOW,
     Team.PROXY: Action.ALLOW,

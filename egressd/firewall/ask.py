@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Protocol as Shape
 
+from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.service_tags import tag_of
 from egressd.firewall.action import AT_RESOLVER, says_who, who_can_act
 from egressd.firewall.document import Origin, RuleSet
-from egressd.firewall.leg import DIRECT, has_a_port, rule_on_path
+from egressd.firewall.leg import has_a_port, rule_on_path
 from egressd.firewall.rule import (
     ANY_DEPTH,
     ONE_LABEL,

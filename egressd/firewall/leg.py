@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from egressd.attribution.facts.stats import DIRECT
 from egressd.destination import DEFAULT_PORTS
 from egressd.firewall.rule import Action, FirewallRule, Leg
 from egressd.model.verdict import Team
 
-DIRECT = "direct"
 MAX_PORT = 65_535
 
 

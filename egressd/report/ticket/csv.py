@@ -17,6 +17,7 @@ from egressd.report.summary import option_of, unproved
 from egressd.report.text import clean
 from egressd.report.ticket.connection import Connection, connection_of, trails_of
 from egressd.report.ticket.teams import targets_of_team
+from egressd.wording import harmless_cell
 
 COLUMNS = (
     "target",
@@ -48,7 +49,6 @@ COLUMNS = (
     "not_needed",
     *(f"{phase}_ms" for phase in Phase),
 )
-_FORMULA = ("=", "+", "-", "@")
 
 
 def render_csv(sweep: Sweep, team: Team | None = None) -> str:
@@ -143,5 +143,4 @@ def _ends(connection: Connection) -> tuple[str, ...]:
 
 def _harmless(cell: str) -> str:
     """Keep a spreadsheet from reading a cell as a formula, and a terminal from reading control characters."""
-    text = clean(cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return harmless_cell(clean(cell))

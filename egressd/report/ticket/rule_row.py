@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from egressd.attribution.blame.request import SURE
 from egressd.firewall import Action, FirewallRule, Leg
-from egressd.model.verdict import Confidence
 
 RULE_HEADING = ("action", "from", "to", "port", "protocol", "need", "service tags", "for", "note")
-SURE = frozenset({Confidence.CONFIRMED, Confidence.HIGH})
 UNKNOWN_SOURCE = "not known"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from egressd.attribution.blame.claims import party_text, suspect_lines
+from egressd.attribution.blame.request import SURE
 from egressd.attribution.blame_text import CALL
 from egressd.attribution.reasons import find_reason
 from egressd.firewall.rule import FirewallRule
@@ -14,7 +15,7 @@ from egressd.model.alert import SILENCE_PREFIX, SUSPECTED, Alert, AlertName, Ale
 from egressd.model.notification import Severity
 from egressd.model.snapshot import Snapshot
 from egressd.model.verdict import team_of
-from egressd.report.ticket.rule_row import SURE, RuleRow, rule_rows
+from egressd.report.ticket.rule_row import RuleRow, rule_rows
 from egressd.web.manual.document import runbook_place
 from egressd.web.status.asks import SweepAsks, copied_text
 from egressd.web.status.moment import Moment, moment_of

@@ -10,8 +10,7 @@ from egressd.firewall.languages.language import Language
 from egressd.firewall.languages.people.as_asked import AS_ASKED
 from egressd.firewall.languages.people.cells import cells
 from egressd.firewall.rule import FirewallRule
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+from egressd.wording import harmless_cell
 
 
 def _render(asked: RuleSet) -> str:
@@ -20,13 +19,8 @@ def _render(asked: RuleSet) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(cells(FirewallRule(destination="", port=None)))
     for rule in asked.rules:
-        writer.writerow(_harmless(cell) for cell in cells(rule).values())
+        writer.writerow(harmless_cell(cell) for cell in cells(rule).values())
     return out.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from running a cell as a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 LANGUAGE = Language(

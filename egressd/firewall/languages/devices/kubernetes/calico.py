@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from egressd.firewall.document import RuleSet
-from egressd.firewall.languages.devices.choice import FROM_NAMES, Entry, Omitted, choose, is_ip
-from egressd.firewall.languages.devices.comments import as_comments, introduce
-from egressd.firewall.languages.devices.kubernetes.sources import LABEL, by_sources, describe, dump
+from egressd.firewall.languages.devices.choice import Entry, is_ip
+from egressd.firewall.languages.devices.comments import introduce
+from egressd.firewall.languages.devices.kubernetes.policies import choose_entry, write_policies
+from egressd.firewall.languages.devices.kubernetes.sources import LABEL
 from egressd.firewall.languages.devices.names import Names
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import FirewallRule
@@ -16,30 +17,13 @@ from egressd.model.endpoint import Direction
 _WILDCARDS = Wildcards(
     depth=Depth.ANY, apex=False, inside_label=False, matched_on="answers of trusted DNS servers"
 )
-_LONGEST_NAME = 253
 
 
 def _render(asked: RuleSet) -> str:
     """Write one policy for each set of sources."""
-    found = [_choose(rule) for rule in asked.rules]
-    groups = by_sources(one for one in found if isinstance(one, Entry))
-    lines = [*as_comments("#", introduce(asked, LANGUAGE, found))]
-    if groups:
-        lines += as_comments("#", describe(tuple(groups)))
-    names = Names(_LONGEST_NAME, prefix="egressd-")
-    documents = [_policy(names, key, some) for key, some in groups.items()]
-    if any(not is_ip(name) for some in groups.values() for one in some for name in one.names):
-        documents.insert(0, _document("egressd-dns", (), {"egress": list(_dns())}))
-    return "\n".join([*lines, *dump(documents)]) + "\n"
-
-
-def _choose(rule: FirewallRule) -> Entry | Omitted:
-    found = choose(rule, _WILDCARDS)
-    if isinstance(found, Omitted):
-        return found
-    if rule.direction is Direction.INBOUND and not is_ip(rule.destination):
-        return Omitted(rule=rule, why=FROM_NAMES)
-    return found
+    found = [choose_entry(rule, _WILDCARDS) for rule in asked.rules]
+    lookups = _document("egressd-dns", (), {"egress": list(_dns())})
+    return write_policies(found, introduce(asked, LANGUAGE, found), policy=_policy, lookups=lookups)
 
 
 def _policy(names: Names, sources: tuple[str, ...], some: Sequence[Entry]) -> dict[str, object]:

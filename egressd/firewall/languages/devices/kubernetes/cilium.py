@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from egressd.firewall.document import RuleSet
-from egressd.firewall.languages.devices.choice import FROM_NAMES, Entry, Omitted, choose, is_ip
-from egressd.firewall.languages.devices.comments import as_comments, introduce
-from egressd.firewall.languages.devices.kubernetes.sources import LABEL, by_sources, describe, dump
+from egressd.firewall.languages.devices.choice import Entry, Omitted, is_ip
+from egressd.firewall.languages.devices.comments import introduce
+from egressd.firewall.languages.devices.kubernetes.policies import choose_entry, write_policies
+from egressd.firewall.languages.devices.kubernetes.sources import LABEL
 from egressd.firewall.languages.devices.names import Names
 from egressd.firewall.languages.language import Depth, Language, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, FirewallRule
@@ -22,7 +23,6 @@ _WILDCARDS = Wildcards(
 )
 _OLDER_DEPTH = 3
 """Labels that an older release can be given one by one in the place of a deep wildcard."""
-_LONGEST_NAME = 253
 _ECHO = {4: ("IPv4", 8), 6: ("IPv6", 128)}
 _DNS: dict[str, object] = {
     "toEndpoints": [
@@ -35,23 +35,14 @@ _DNS: dict[str, object] = {
 def _render(asked: RuleSet) -> str:
     """Write one policy for each set of sources."""
     found = [_choose(rule) for rule in asked.rules]
-    groups = by_sources(one for one in found if isinstance(one, Entry))
-    lines = [*as_comments("#", introduce(asked, LANGUAGE, found))]
-    if groups:
-        lines += as_comments("#", describe(tuple(groups)))
-    names = Names(_LONGEST_NAME, prefix="egressd-")
-    documents = [_policy(names, key, some) for key, some in groups.items()]
-    if any(not is_ip(name) for some in groups.values() for one in some for name in one.names):
-        documents.insert(0, _document("egressd-dns", (), {"egress": [_DNS]}))
-    return "\n".join([*lines, *dump(documents)]) + "\n"
+    lookups = _document("egressd-dns", (), {"egress": [_DNS]})
+    return write_policies(found, introduce(asked, LANGUAGE, found), policy=_policy, lookups=lookups)
 
 
 def _choose(rule: FirewallRule) -> Entry | Omitted:
-    found = choose(rule, _WILDCARDS)
+    found = choose_entry(rule, _WILDCARDS)
     if isinstance(found, Omitted):
         return found
-    if rule.direction is Direction.INBOUND and not is_ip(rule.destination):
-        return Omitted(rule=rule, why=FROM_NAMES)
     return replace(found, remarks=(*found.remarks, *_remarks(rule)))
 
 
