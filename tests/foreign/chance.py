@@ -51,6 +51,9 @@ def _coin(percent: int, action: str, port: int = 443) -> tuple[str, ...]:
 
 
 RESET = "reject with tcp reset"
+EACH_CONNECTION = "ip daddr . tcp dport"
+"""What comes from one server belongs to one connection of a client by this; sweeps at once share no limit."""
+THROTTLE = "80 kbytes/second burst 80 kbytes"
 FAULTS = (
     Fault(name="steady", verdicts=("ok",), steady=True),
     *(Fault(name=f"reset-{percent}", rules=_coin(percent, RESET)) for percent in (10, 30, 60)),
@@ -92,7 +95,7 @@ FAULTS = (
     ),
     Fault(
         name="throttled",
-        rules=("ip saddr {at} limit rate over 80 kbytes/second burst 80 kbytes drop",),
+        rules=(f"ip saddr {{at}} meter throttled {{ {EACH_CONNECTION} limit rate over {THROTTLE} }} drop",),
         verdicts=("degraded http_slow_download",),
         more={"expect": {"min_bytes": MEBIBYTE}},
         steady=True,
