@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from egressd.attribution.advice.ask import ABOUT_INSPECTION
 from egressd.attribution.facts.baseline_entries import addresses_of_host
 from egressd.attribution.facts.stats import observations
 from egressd.attribution.facts.sweep_index import answered_tls
@@ -13,8 +14,6 @@ from egressd.model.plan import Target
 from egressd.model.recording import Baseline, BaselineEntry, Trail
 from egressd.model.verdict import SourceVerdict, Sweep
 
-INSPECTED = ("tls_mitm_", "site_inspection_")
-
 
 def baseline_of(sweep: Sweep) -> Baseline:
     """Return the entries of a judged sweep, in its order."""
@@ -23,7 +22,7 @@ def baseline_of(sweep: Sweep) -> Baseline:
         one.source
         for judged in sweep.verdicts
         for one in judged.by_source
-        if (one.verdict.reason or "").startswith(INSPECTED)
+        if (one.verdict.reason or "").startswith(ABOUT_INSPECTION)
     }
     targets = {one.id: one for one in recording.plan.targets}
     trails = _trails(sweep)

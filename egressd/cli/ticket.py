@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -19,6 +19,9 @@ from egressd.errors import UsageError
 from egressd.inputfile import why_unusable
 from egressd.model.verdict import Sweep, Team
 from egressd.report.ticket.scope import TicketScope
+
+if TYPE_CHECKING:
+    from egressd.report.ticket.page import ReportPage
 
 Result = TypeVar("Result")
 FOR_TEAMS = (Format.MARKDOWN, Format.HTML, Format.CSV, Format.TABLE)
@@ -115,11 +118,15 @@ def write_tickets(sweep: Sweep, fmt: Format | None, output: Path | None, ticket:
         write_report(sweep, fmt, output, scope)
         return
     chosen = fmt or Format.MARKDOWN
+    from egressd.report.summary import conclude
+    from egressd.report.ticket.page import ReportPages
+
     _make_folder(ticket.split)
+    pages = ReportPages(sweep)
     for team in Team:
         scope = TicketScope(team=team, every_target=ticket.every_target)
-        _write_ticket(sweep, chosen, ticket.split / f"{team}{SUFFIXES[chosen]}", scope)
-    from egressd.report.summary import conclude
+        path = ticket.split / f"{team}{SUFFIXES[chosen]}"
+        _write_ticket(sweep, pages.page(scope), chosen, path, scope)
 
     note(conclude(sweep))
 
@@ -131,13 +138,25 @@ def _make_folder(folder: Path) -> None:
         raise UsageError(f"cannot make the folder {folder}: {why_unusable(folder, error)}") from None
 
 
-def _write_ticket(sweep: Sweep, fmt: Format, path: Path, scope: TicketScope) -> None:
+def _write_ticket(sweep: Sweep, page: ReportPage, fmt: Format, path: Path, scope: TicketScope) -> None:
     """Write one team's file; one of an earlier sweep that nothing is asked in any more is replaced, too."""
-    from egressd.report.ticket.page import page_of
-
-    page = page_of(sweep, scope)
     if not page.sections and not path.exists():
         return
     check_output(path)
-    write(render(sweep, fmt, output=path, scope=scope), path)
+    write(_text(sweep, page, fmt, path, scope), path)
     note(f"wrote {path}: {page.headline}")
+
+
+def _text(sweep: Sweep, page: ReportPage, fmt: Format, path: Path, scope: TicketScope) -> str:
+    """Render a team's ticket, of its page where the format has one."""
+    match fmt:
+        case Format.MARKDOWN:
+            from egressd.report.ticket.markdown import markdown_page
+
+            return markdown_page(page)
+        case Format.HTML:
+            from egressd.report.ticket.html import html_page
+
+            return html_page(page)
+        case _:
+            return render(sweep, fmt, output=path, scope=scope)

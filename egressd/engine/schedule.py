@@ -12,13 +12,13 @@ import math
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from egressd.errors import ExitCode
 from egressd.model.endpoint import SampleKind
 from egressd.model.plan import Plan, Probe
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
+from egressd.planning.controls import is_loopback_address
 from egressd.report.summary import code_of_targets
 
 FIRST_WINDOW = 10.0
@@ -164,16 +164,9 @@ def next_turn(
 def is_simulated(plan: Plan) -> bool:
     """Say whether all that is probed is redirected to this host, as a lab's configuration has it."""
     return bool(plan.probes) and all(
-        not one.via_proxy and _is_loopback(one.connect_to.address if one.connect_to else one.host)
+        not one.via_proxy and is_loopback_address(one.connect_to.address if one.connect_to else one.host)
         for one in plan.probes
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_over(sweep: Sweep) -> bool:

@@ -90,6 +90,7 @@ class Asks:
     sweep: Sweep
     _targets: dict[str, Target] = field(init=False)
     _verdicts: dict[Pair, SourceVerdict] = field(init=False)
+    _by_source: dict[str, tuple[SourceVerdict, ...]] = field(init=False)
     _worst: dict[str, str | None] = field(init=False)
     _trails: dict[Pair, tuple[Trail, ...]] = field(init=False)
     _addresses: dict[str, list[str]] = field(init=False)
@@ -106,6 +107,7 @@ class Asks:
             for by in one.by_source
             if by.verdict.outcome in FAILING and (one.target, by.source) not in excused
         }
+        self._by_source = {one.target: one.by_source for one in self.sweep.verdicts}
         self._worst = {one.target: one.verdict.reason for one in self.sweep.verdicts}
         self._trails, self._addresses = self._seen()
 
@@ -145,6 +147,11 @@ class Asks:
         party = _Party(blame=found[0], action=found[1], cause=cause)
         every = (rule for pair in pairs if pair in self._verdicts for rule in self._of_pair(party, pair))
         return merged(one for one in every if has_a_port(one))
+
+    def of_target(self, target: str) -> Iterator[FirewallRule]:
+        """Yield the rules that the verdicts on a target ask for, by source."""
+        for judged in self._by_source.get(target, ()):
+            yield from self.of_pairs(judged.verdict, ((target, judged.source),))
 
     def document(self, rules: Iterable[FirewallRule] | None = None) -> RuleSet:
         """Return rules, by default all, with the sweep that they come from."""

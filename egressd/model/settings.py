@@ -241,6 +241,11 @@ class ServiceTags:
     notes: tuple[str, ...] = ()
     """What of it could not be read, and whether it is old."""
 
+    def named(self, names: Iterable[str]) -> tuple[ServiceTag | None, ...]:
+        """Return the tags of these names, in whatever case; None for a name that none has."""
+        known = {one.name.lower(): one for one in self.tags}
+        return tuple(known.get(one.lower()) for one in names)
+
     def only(self, names: Iterable[str]) -> ServiceTags:
         """Return the same with these tags alone."""
         wanted = {one.lower() for one in names}

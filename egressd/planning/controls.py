@@ -166,7 +166,7 @@ def stays_on_loopback(settings: Settings, probes: tuple[Probe, ...]) -> bool:
     places = {one.address or "" for one in settings.resolvers} | {
         _first_address(one, settings) for one in probes
     }
-    return bool(probes) and all(_is_loopback(place) for place in places)
+    return bool(probes) and all(map(is_loopback_address, places))
 
 
 def _first_address(probe: Probe, settings: Settings) -> str:
@@ -177,7 +177,8 @@ def _first_address(probe: Probe, settings: Settings) -> str:
     return probe.connect_to.address if probe.connect_to else probe.host
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback_address(address: str) -> bool:
+    """Return whether a text is an address of this host alone."""
     try:
         return ip_address(address.partition("%")[0]).is_loopback
     except ValueError:

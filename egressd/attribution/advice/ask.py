@@ -14,6 +14,7 @@ from egressd.model.endpoint import Inspection
 FORBIDDEN = "The documents for this endpoint do not allow TLS inspection: exempt it."
 FORBIDDEN_FOR = "The documents do not allow TLS inspection for"
 ABOUT_INSPECTION = ("tls_mitm_", "site_inspection_")
+"""How the codes of causes begin in which a device terminates TLS."""
 IN_PART = "Not every source needs every name: the targets in the report show which does."
 
 

@@ -41,8 +41,8 @@ def covers(tag: ServiceTag, address: str) -> bool | None:
 
 def tags_with(tags: ServiceTags | None, names: Iterable[str], address: str) -> tuple[str, ...]:
     """Return those of the names whose tag has an address, in their order."""
-    known = {one.name.lower(): one for one in tags.tags} if tags is not None else {}
-    found = ((name, known.get(name.lower())) for name in names)
+    asked = tuple(names) if tags is not None else ()
+    found = zip(asked, tags.named(asked), strict=True) if tags is not None else ()
     return tuple(name for name, tag in found if tag is not None and covers(tag, address))
 
 
@@ -71,6 +71,4 @@ def outside_its_tags(context: TrailContext) -> bool:
     elsewhere = context.proxied or context.random or context.trail.redirected or is_nat64(address)
     if elsewhere or context.index.kind_of_address(address) is not AddressKind.ORDINARY:
         return False
-    known = {one.name.lower(): one for one in tags.tags}
-    found = [known.get(name.lower()) for name in names]
-    return all(one is not None and covers(one, address) is False for one in found)
+    return all(one is not None and covers(one, address) is False for one in tags.named(names))

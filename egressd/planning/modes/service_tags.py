@@ -20,7 +20,6 @@ def service_tag_notes(settings: Settings, targets: Iterable[Target]) -> Iterator
     if tags is None:
         return
     yield from tags.notes
-    known = {one.name.lower() for one in tags.tags}
-    wanted = dict.fromkeys(name for one in targets for name in one.service_tags)
-    if lacking := [name for name in wanted if name.lower() not in known]:
+    wanted = tuple(dict.fromkeys(name for one in targets for name in one.service_tags))
+    if lacking := [name for name, tag in zip(wanted, tags.named(wanted), strict=True) if tag is None]:
         yield f"service_tags: the file has no tag {', '.join(lacking)}: is it the file of this cloud?"

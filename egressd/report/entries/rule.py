@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import Field
 
 from egressd.firewall import Action, FirewallRule, Leg
-from egressd.model.endpoint import Need
+from egressd.model.endpoint import Need, Protocol
 from egressd.model.verdict import Confidence, Finding, Team
 
-_ENCRYPTED = frozenset({"https", "tls", "wss"})
+_ENCRYPTED = frozenset(one.value for one in Protocol if one.encrypted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

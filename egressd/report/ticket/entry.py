@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from egressd.attribution.blame.claims import ruled_out_lines, suspect_lines
 from egressd.attribution.by_hand import HandChecks
-from egressd.firewall import Asks
+from egressd.firewall import Asks, FirewallRule
 from egressd.model.plan import Target
 from egressd.model.verdict import Confidence, Outcome, SourceVerdict, Sweep, Team
 from egressd.report.findings import ReportedFinding, reported_findings
@@ -50,18 +52,38 @@ class TicketEntry:
 
 def ticket_entries(sweep: Sweep, asks: Asks) -> tuple[TicketEntry, ...]:
     """Return every finding of a sweep as tickets show it, the worst first."""
-    trails, checks = trails_of(sweep), HandChecks(sweep.recording)
-    return tuple(_entry(one, sweep, asks, trails, checks) for one in reported_findings(sweep))
+    seen = _Seen.build(sweep)
+    return tuple(_entry(one, seen, rules_of_reported(one, asks)) for one in reported_findings(sweep))
 
 
-def _entry(one: ReportedFinding, sweep: Sweep, asks: Asks, trails: Trails, checks: HandChecks) -> TicketEntry:
-    checked, by_hand = _check(one, sweep, trails, checks)
+class _Seen(NamedTuple):
+    """What all entries of a sweep are made of."""
+
+    targets: tuple[Target, ...]
+    verdicts: Mapping[str, tuple[SourceVerdict, ...]]
+    """By target, from each source."""
+    trails: Trails
+    checks: HandChecks
+
+    @classmethod
+    def build(cls, sweep: Sweep) -> _Seen:
+        """Collect it."""
+        return cls(
+            targets=sweep.recording.plan.targets,
+            verdicts={one.target: one.by_source for one in sweep.verdicts},
+            trails=trails_of(sweep),
+            checks=HandChecks(sweep.recording),
+        )
+
+
+def _entry(one: ReportedFinding, seen: _Seen, rules: tuple[FirewallRule, ...]) -> TicketEntry:
+    checked, by_hand = _check(one, seen)
     settled = one.blame_confidence is Confidence.CONFIRMED
     return TicketEntry(
         finding=one,
-        teams=teams_of(one, asks),
-        rules=rule_rows(rules_of_reported(one, asks)),
-        connections=_connections(one, sweep, trails),
+        teams=teams_of(one, rules),
+        rules=rule_rows(rules),
+        connections=_connections(one, seen),
         by_hand=tuple(by_hand.splitlines()),
         checked=checked,
         decides=() if settled else suspect_lines(one.suspects),
@@ -69,12 +91,11 @@ def _entry(one: ReportedFinding, sweep: Sweep, asks: Asks, trails: Trails, check
     )
 
 
-def _connections(finding: ReportedFinding, sweep: Sweep, trails: Trails) -> tuple[ConnectionRow, ...]:
+def _connections(finding: ReportedFinding, seen: _Seen) -> tuple[ConnectionRow, ...]:
     """Return the connections of a finding, each once, in the order of its targets; random labels last."""
-    verdicts = {one.target: one.by_source for one in sweep.verdicts}
     found: dict[ConnectionRow, None] = {}
     for target in sorted(finding.targets, key=lambda one: not one.is_proof):
-        for judged in verdicts[target.id]:
+        for judged in seen.verdicts[target.id]:
             if judged.verdict.outcome is Outcome.OK and finding.outcome is not Outcome.OK:
                 continue
             row = ConnectionRow(
@@ -82,32 +103,32 @@ def _connections(finding: ReportedFinding, sweep: Sweep, trails: Trails) -> tupl
                 source=judged.source,
                 path=judged.path,
                 outcome=judged.verdict.outcome,
-                connection=connection_of(target.id, judged, trails),
+                connection=connection_of(target.id, judged, seen.trails),
             )
             found[row] = None
     return tuple(found)
 
 
-def _check(one: ReportedFinding, sweep: Sweep, trails: Trails, checks: HandChecks) -> tuple[str, str]:
+def _check(one: ReportedFinding, seen: _Seen) -> tuple[str, str]:
     """Return what is checked by hand, and how; empty where there is nothing to check.
 
     A finding about the path is checked with the first target of the sweep. One that compares targets begins
     with the check of the target's own reason.
     """
     places = one.finding.places if one.finding is not None else ()
-    for target, judged in _candidates(one, sweep):
-        trail = deciding_trail(target.id, judged, trails)
+    for target, judged in _candidates(one, seen):
+        trail = deciding_trail(target.id, judged, seen.trails)
         if trail is not None:
             own = judged.verdict.reason if one.targets else None
             codes = dict.fromkeys(code for code in (own, one.reason) if code)
             place = places[0] if places else ""
-            return place or shown_place(target), checks.of(codes, target, judged, trail, place=place)
+            return place or shown_place(target), seen.checks.of(codes, target, judged, trail, place=place)
     return "", ""
 
 
-def _candidates(one: ReportedFinding, sweep: Sweep) -> list[tuple[Target, SourceVerdict]]:
+def _candidates(one: ReportedFinding, seen: _Seen) -> list[tuple[Target, SourceVerdict]]:
     """Return targets and sources to check: no random labels before others, and failing ones first."""
-    verdicts = {judged.target: judged.by_source for judged in sweep.verdicts}
-    targets = one.targets or sweep.recording.plan.targets
-    pairs = [(target, judged) for target in targets for judged in verdicts[target.id]]
+    pairs = [
+        (target, judged) for target in one.targets or seen.targets for judged in seen.verdicts[target.id]
+    ]
     return sorted(pairs, key=lambda pair: (not pair[0].is_proof, pair[1].verdict.outcome.reachable))

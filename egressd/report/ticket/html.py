@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from egressd.model.verdict import Sweep
 from egressd.report.text import clean
-from egressd.report.ticket.page import page_of
+from egressd.report.ticket.page import ReportPage, page_of
 from egressd.report.ticket.rule_row import rule_columns
 from egressd.report.ticket.scope import WHOLE, TicketScope
 
@@ -22,7 +22,11 @@ def render_html(sweep: Sweep, scope: TicketScope = WHOLE) -> str:
 
     Text from the network is escaped and free of control characters.
     """
-    page = page_of(sweep, scope)
+    return html_page(page_of(sweep, scope))
+
+
+def html_page(page: ReportPage) -> str:
+    """Render a page."""
     return _template().render(page=page, columns_of=rule_columns, indent_of=_indent_of) + "\n"
 
 

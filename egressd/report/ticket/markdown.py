@@ -41,7 +41,11 @@ _PARTS = re.compile(r"(\(?)(.*?)([).,;:?]*)")
 
 def render_markdown(sweep: Sweep, scope: TicketScope = WHOLE) -> str:
     """Render a sweep, or one team's ticket of it, as GitHub-flavoured Markdown."""
-    page = page_of(sweep, scope)
+    return markdown_page(page_of(sweep, scope))
+
+
+def markdown_page(page: ReportPage) -> str:
+    """Render a page."""
     blocks = [
         f"# egressd: {inline(page.headline)}",
         *(f"> [!WARNING]\n> {inline(one)}" for one in page.notices),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from egressd import __version__
 from egressd.errors import ExitCode
-from egressd.firewall import Asks
+from egressd.firewall import Asks, FirewallRule
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep, deciding_by_target
 from egressd.report.diff.render_diff import diff_lines, summarize_diff
@@ -96,12 +97,33 @@ class ReportPage:
         return not self.rules or sum(len(one.entries) for one in self.sections) > 1
 
 
+class ReportPages:
+    """Makes the pages of one sweep, everybody's and each team's; what they share is worked out once."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep, self._asks = sweep, Asks(sweep)
+        self._entries = ticket_entries(sweep, self._asks)
+
+    @cached_property
+    def _rules(self) -> tuple[FirewallRule, ...]:
+        return self._asks.rules()
+
+    def page(self, scope: TicketScope) -> ReportPage:
+        """Build the page of a scope."""
+        entries = tuple(one for one in self._entries if scope.team is None or scope.team in one.teams)
+        rules = () if scope.team is None else rule_rows(one for one in self._rules if one.team is scope.team)
+        return _page(self._sweep, entries, rules, scope)
+
+
 def page_of(sweep: Sweep, scope: TicketScope = WHOLE) -> ReportPage:
     """Build the content of a sweep's report, or of one team's ticket."""
-    asks, plan = Asks(sweep), sweep.recording.plan
-    entries = tuple(
-        one for one in ticket_entries(sweep, asks) if scope.team is None or scope.team in one.teams
-    )
+    return ReportPages(sweep).page(scope)
+
+
+def _page(
+    sweep: Sweep, entries: tuple[TicketEntry, ...], rules: tuple[RuleRow, ...], scope: TicketScope
+) -> ReportPage:
+    plan = sweep.recording.plan
     every, whole = tuple(_rows(sweep, entries, scope)), scope.team is None
     rows = tuple(one for one in every if scope.every_target or one.judged.verdict.outcome is not Outcome.OK)
     sections = (
@@ -114,7 +136,7 @@ def page_of(sweep: Sweep, scope: TicketScope = WHOLE) -> ReportPage:
         counts=counts_text(count_outcomes(outcomes_of(sweep).values())),
         notices=notices(sweep),
         facts=tuple(_facts(sweep, scope)),
-        rules=() if whole else rule_rows(one for one in asks.rules() if one.team is scope.team),
+        rules=rules,
         sections=tuple(one for one in sections if one.entries),
         changes=tuple(_changes(sweep)) if whole else (),
         unsampled=tuple((one.endpoint, one.need.value, one.why) for one in plan.unsampled) if whole else (),

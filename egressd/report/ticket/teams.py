@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from egressd.firewall import Asks, FirewallRule
 from egressd.firewall.rule import merged
 from egressd.model.verdict import Sweep, Team, team_of
@@ -12,25 +14,20 @@ def rules_of_reported(finding: ReportedFinding, asks: Asks) -> tuple[FirewallRul
     """Return the rules of a finding; of targets that none explains, those of each from each source."""
     if finding.finding is not None:
         return asks.of_finding(finding.finding)
-    verdicts = {judged.target: judged.by_source for judged in asks.sweep.verdicts}
-    return merged(
-        rule
-        for target in finding.targets
-        for judged in verdicts[target.id]
-        for rule in asks.of_pairs(judged.verdict, ((target.id, judged.source),))
-    )
+    return merged(rule for target in finding.targets for rule in asks.of_target(target.id))
 
 
-def teams_of(finding: ReportedFinding, asks: Asks) -> frozenset[Team]:
-    """Return the teams that are asked about a finding."""
+def teams_of(finding: ReportedFinding, rules: Iterable[FirewallRule]) -> frozenset[Team]:
+    """Return the teams that are asked about a finding with these rules."""
     blamed = {team_of(finding.blame)} if finding.blame is not None else set()
-    return frozenset(blamed | {rule.team for rule in rules_of_reported(finding, asks)})
+    return frozenset(blamed | {rule.team for rule in rules})
 
 
 def findings_of_team(sweep: Sweep, team: Team) -> tuple[ReportedFinding, ...]:
     """Return the findings that a team is asked about, the worst first."""
     asks = Asks(sweep)
-    return tuple(one for one in reported_findings(sweep) if team in teams_of(one, asks))
+    every = ((one, teams_of(one, rules_of_reported(one, asks))) for one in reported_findings(sweep))
+    return tuple(one for one, teams in every if team in teams)
 
 
 def targets_of_team(sweep: Sweep, team: Team) -> frozenset[str]:
