@@ -51,6 +51,10 @@ class Selection:
             if whole or not isinstance(one, FindingClosed) or one.finding in opened:
                 yield one
 
+    def wants_source(self, source: str) -> bool:
+        """Whether a source is among those that are wanted."""
+        return not self.sources or _matches_any(source, self.sources)
+
     def _is_wanted(self, one: Event, near: Collection[str]) -> bool:
         return (
             (not self.kinds or _kind(one) in self.kinds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,7 @@ def timeline_document(snapshot: Snapshot, asked: HistoryQuery) -> dict[str, Any]
         one
         for one in snapshot.standings.targets
         if (asked.target is None or target_matches(one.target, asked.target))
-        and (not asked.selection.sources or _matches_any(one.source, asked.selection.sources))
+        and asked.selection.wants_source(one.source)
     ]
     found = timelines(record, standings, since=asked.since, until=asked.until)
     return {
@@ -137,10 +136,6 @@ def timeline_document(snapshot: Snapshot, asked: HistoryQuery) -> dict[str, Any]
             for (target, source), segments in found.items()
         ],
     }
-
-
-def _matches_any(text: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(text, one) for one in patterns)
 
 
 def _segment(one: Segment) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from egressd.model.notification import Severity
 from egressd.model.plan import Unsampled
 from egressd.model.snapshot import ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome, OutcomeCounts, Sweep
-from egressd.report.summary import count_outcomes
+from egressd.report.summary import OWN_ENDPOINTS, count_outcomes
 from egressd.standing.results import TargetResult, results_of
 from egressd.state.history import HistoryError
 from egressd.state.timeline import ChangeRecord, timelines
@@ -27,7 +27,6 @@ from egressd.web.status.filters import PERIODS, STATES, PageQuery
 from egressd.web.status.moment import Moment, moment_of
 from egressd.web.status.strip import StripScale
 from egressd.web.status.targets import (
-    OWN,
     ProductGroup,
     StatusRow,
     TargetFacts,
@@ -290,7 +289,7 @@ def _products(
             members.setdefault(name, []).append(rows[target.id])
     for name, some in members.items():
         yield ProductRow(
-            name=name or OWN,
+            name=name or OWN_ENDPOINTS,
             tally=count_outcomes(outcome for _, _, outcome in some),
             reachable=moment_of(snapshot.counters.profiles.get(name), now),
             tiles=tuple(some),

@@ -10,6 +10,7 @@ from egressd.model.plan import Target
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Lifecycle, Standing
 from egressd.model.verdict import Outcome, Pair, SourceVerdict, Sweep, TargetVerdict
+from egressd.report.summary import OWN_ENDPOINTS
 from egressd.standing.results import TargetResult
 from egressd.state.timeline import Segment
 from egressd.web.status.filters import PageQuery
@@ -17,8 +18,6 @@ from egressd.web.status.moment import Moment, moment_of
 from egressd.web.status.strip import Strip, StripScale, strip_of
 from egressd.wording import host_port
 
-OWN = "own endpoints"
-"""What the group of targets that no product has is called."""
 MOST_TARGETS = 2000
 """Targets that a page shows; the API has them all. Those that are not ok are the last to be left out."""
 
@@ -131,7 +130,7 @@ def _target_row(
         id=target.id,
         host=place,
         note=", ".join((target.service, target.need, *(f"also {one}" for one in profiles[1:]))),
-        product=profiles[0] if profiles else OWN,
+        product=profiles[0] if profiles else OWN_ENDPOINTS,
         outcome=outcome,
         text=" ".join((*words, *seen)).lower(),
         sources=rows,
