@@ -10,10 +10,10 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 import structlog
+from msgspec import Struct, field
 
 from egressd import clock
 from egressd.errors import Part, describe_bug, isolate
@@ -32,8 +32,7 @@ T = TypeVar("T")
 log = structlog.get_logger("egressd")
 
 
-@dataclass(slots=True)
-class _Kind:
+class _Kind(Struct):
     """Bugs of one type in one place."""
 
     logged: float
@@ -41,8 +40,7 @@ class _Kind:
     """How many came since that were not logged."""
 
 
-@dataclass(slots=True)
-class BugLog:
+class BugLog(Struct):
     """Logs bugs, one kind once in a while, and counts all. Safe in any thread."""
 
     _counts: Counter[Part] = field(default_factory=Counter)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from egressd.wording import bracketed, host_port
 
@@ -66,8 +67,7 @@ _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 """The upper half of an interface identifier that holds an IPv4 address (RFC 5214)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class Destination(Struct, frozen=True, kw_only=True):
     """A URL that egressd goes to."""
 
     scheme: str

@@ -10,7 +10,8 @@ import base64
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 REDACTED = "***"
 SHORTEST = 4
@@ -33,8 +34,7 @@ _TORN = re.compile(r"%[0-9A-Fa-f]?|=[0-9A-Fa-f]?|\\(?:x[0-9A-Fa-f]?|u[0-9A-Fa-f]
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Unescaped:
+class _Unescaped(Struct, frozen=True):
     """A text with its escapes undone, and where each of its characters stood."""
 
     text: str
@@ -102,8 +102,7 @@ _PATTERNS = tuple(re.compile("|".join(f"(?:{one})" for one, _ in reading)) for r
 _SINGLE = tuple(tuple((re.compile(one), undo) for one, undo in reading) for reading in _READINGS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Needle:
+class _Needle(Struct, frozen=True, kw_only=True):
     """One spelling of a secret."""
 
     text: str

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from msgspec import Struct
 
 from egressd.errors import ConfigError, UnreadableFileError
 from egressd.inputfile import read_file_or_pipe
@@ -41,8 +41,7 @@ def render_path(path: KeyPath) -> str:
     return "".join(parts).removeprefix(".")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """The data of one file: None, bool, int, float, str, list, and dict with string keys."""
 
     data: object

@@ -7,9 +7,11 @@ open alerts: a failure that was notified is never without an open alert.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.alerting.conditions import conditions_of
 from egressd.alerting.context import AlertContext
@@ -84,8 +86,7 @@ def _unmoved(alert: Alert | None, _why: str) -> Alert | None:
     return alert
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Evaluator:
+class _Evaluator(Struct, frozen=True, kw_only=True):
     """Advances single alerts at one time."""
 
     context: AlertContext
@@ -176,8 +177,7 @@ class _Evaluator:
         return (self.now - datetime.fromisoformat(moment)) / timedelta(seconds=1) if moment else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Successors:
+class _Successors(Struct, frozen=True, kw_only=True):
     """Open alerts, indexed to find those that supersede an alert whose condition is gone."""
 
     by_target: Mapping[str, tuple[str, ...]]

@@ -8,9 +8,11 @@ both, whoever sends the alert. Whether a condition fires is decided in `egressd.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.alerting.context import AlertContext, cause_id
 from egressd.alerting.inhibit import OF_ONE_TARGET
@@ -42,8 +44,7 @@ HALF, NEAR_LIMIT = 0.5, 0.8
 """Shares of the time a profile may be offline."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
+class _Rule(Struct, frozen=True, kw_only=True):
     """What makes conditions of some names."""
 
     make: Callable[[AlertContext, datetime], Iterator[Condition]]

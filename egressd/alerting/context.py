@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from egressd.errors import OnBug, raise_bug
 from egressd.model.alert import AlertName
@@ -23,8 +24,7 @@ def cause_id(finding: FindingStanding) -> str:
     return f"{AlertName.CAUSE}/{finding.id}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlertContext:
+class AlertContext(Struct, frozen=True, kw_only=True, dict=True):
     """What the conditions of one evaluation are computed from."""
 
     snapshot: Snapshot

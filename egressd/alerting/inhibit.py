@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.alerting.context import AlertContext, cause_id
 from egressd.alerting.silences import covers_target
@@ -16,8 +17,7 @@ OF_ONE_TARGET = frozenset(
 """Alerts that a cause inhibits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inhibitor:
+class Inhibitor(Struct, frozen=True, kw_only=True):
     """What suppresses conditions in one evaluation."""
 
     causes: dict[str, list[str]]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind
 from egressd.model.notification import Alerting, Flapping

@@ -6,7 +6,8 @@ A repeated failure and a comparison made in rounds exclude chance; two failures 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.control_results.contrast import Contrast
 from egressd.attribution.control_results.tries import always_fails, tries
@@ -24,8 +25,7 @@ _BY_CONTRAST = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certainty:
+class Certainty(Struct, frozen=True, kw_only=True):
     """How sure a rule is of what happened."""
 
     text: str

@@ -6,7 +6,8 @@ Records on which our code fails are left out, and no others; so is what this hos
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.errors import OnBug, Part, describe_bug, isolate

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from egressd.attribution.advice import advise, values_of, values_of_all
 from egressd.attribution.blame.elimination import attribute, usual_attribution, with_attribution

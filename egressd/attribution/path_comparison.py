@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.attribution.certainty import at
 from egressd.attribution.probe_judgement import ProbeJudgement

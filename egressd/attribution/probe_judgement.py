@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.attribution.certainty import highest
 from egressd.attribution.control_results.resolvers import answered_by_other_resolver
@@ -25,8 +27,7 @@ AAAA_BROKEN = "dns_aaaa_broken"
 MISSING_FAMILY = {Family.IPV4: "no_ipv4", Family.IPV6: "no_ipv6"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeJudgement:
+class ProbeJudgement(Struct, frozen=True, kw_only=True):
     """The result of one probe for one target, before confidence is weighed."""
 
     outcome: Outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd.attribution.probe_judgement import ProbeJudgement
 from egressd.attribution.trail_judgement import Match
@@ -17,8 +17,7 @@ SHOWS_ISSUER = ("tls_mitm_", "local_trust")
 """Prefixes of codes whose device is known by the authority that it signs with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetJudgement:
+class TargetJudgement(Struct, frozen=True, kw_only=True):
     """A target, its probe, and the result; None: it was not probed."""
 
     target: Target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd.attribution.blame.suspects import Signature
 from egressd.attribution.certainty import weigh
@@ -32,8 +32,7 @@ INTERNAL_ERROR = Rule(reason="internal_error")
 NOT_PROBED = Rule(reason="not_probed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(Struct, frozen=True, kw_only=True):
     """A rule that holds for a trail."""
 
     context: TrailContext
@@ -61,8 +60,7 @@ class Match:
         return REASONS[self.code].informational or self.outcome is Outcome.OK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrailJudgement:
+class TrailJudgement(Struct, frozen=True, kw_only=True):
     """One trail, and the rules that hold for it."""
 
     context: TrailContext

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.catalog.schema import EndpointRow, SamplesRow
 from egressd.model.endpoint import Direction, Need, Protocol
@@ -15,8 +16,7 @@ Problem = tuple[tuple[str | int, ...], str]
 """Where inside the row, and what is wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowLocation:
+class RowLocation(Struct, frozen=True, kw_only=True):
     """A row in its file."""
 
     document: Document

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo, fields
 
 from egressd.model.catalog import Catalog, DiscoveryCall, Feature, Inclusion, Profile, Region
 from egressd.model.endpoint import (
@@ -84,7 +86,7 @@ def _plain(value: object, documents: Mapping[Provenance, int]) -> object:
     """Return a value as JSON has it: without defaults, and documents by their numbers."""
     if isinstance(value, Provenance) and value in documents:
         return documents[value]
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Struct):
         pairs = ((one, getattr(value, one.name)) for one in fields(value))
         return {one.name: _plain(given, documents) for one, given in pairs if given != _default(one)}
     if isinstance(value, Enum):
@@ -94,8 +96,8 @@ def _plain(value: object, documents: Mapping[Provenance, int]) -> object:
     return value
 
 
-def _default(one: Field[Any]) -> object:
-    return one.default_factory() if one.default_factory is not MISSING else one.default
+def _default(one: FieldInfo) -> object:
+    return one.default_factory() if one.default_factory is not NODEFAULT else one.default
 
 
 def _built(kind: type[Value], raw: Raw, converters: Mapping[str, Convert]) -> Value:

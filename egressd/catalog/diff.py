@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import asdict
 
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Endpoint
@@ -15,8 +17,7 @@ from egressd.wording import count
 SCHEMA = "egressd.catalog-diff/1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
+class FieldChange(Struct, frozen=True, kw_only=True):
     """One key of a row, before and after, as text."""
 
     key: str
@@ -24,8 +25,7 @@ class FieldChange:
     after: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogChanges:
+class CatalogChanges(Struct, frozen=True, kw_only=True):
     """Rows by their ids, which are never reused; regions by cloud and name."""
 
     before: str
@@ -63,7 +63,7 @@ def compare_catalogs(before: Catalog, after: Catalog) -> CatalogChanges:
 
 
 def _fields(old: Endpoint, new: Endpoint) -> tuple[FieldChange, ...]:
-    pairs = ((one.name, getattr(old, one.name), getattr(new, one.name)) for one in fields(Endpoint))
+    pairs = ((key, getattr(old, key), getattr(new, key)) for key in Endpoint.__struct_fields__)
     return tuple(
         FieldChange(key=key, before=_show(was), after=_show(now)) for key, was, now in pairs if was != now
     )
@@ -79,7 +79,7 @@ def _show(value: object) -> str:
         return ", ".join(_show(one) for one in value)
     if isinstance(value, StrEnum | str | int):
         return str(value)
-    parts = ((one.name, getattr(value, one.name)) for one in fields(value))  # type: ignore[arg-type]  # a value of the model
+    parts = asdict(value).items()  # type: ignore[arg-type]  # a value of the model
     return "; ".join(f"{name} {_show(one)}" for name, one in parts if one not in (None, (), False)) or "none"
 
 
@@ -127,9 +127,9 @@ def _row(one: Endpoint) -> str:
 
 def render_catalog_diff_json(changes: CatalogChanges) -> str:
     """Render changes for programs (`egressd.catalog-diff/1`)."""
-    document = asdict(changes) | {
+    document = to_builtins(changes) | {
         "changed": [
-            {"id": row.id, "profile": row.profile, "changes": [asdict(one) for one in found]}
+            {"id": row.id, "profile": row.profile, "changes": [to_builtins(one) for one in found]}
             for row, found in changes.changed
         ]
     }

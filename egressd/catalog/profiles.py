@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.catalog import Catalog, Profile
 from egressd.model.endpoint import NEEDS_BY_STRENGTH, Cloud, Endpoint, Need
@@ -18,8 +19,7 @@ _LABEL = 12
 """Columns of a label, with the two before it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileSummary:
+class ProfileSummary(Struct, frozen=True, kw_only=True):
     """A profile in figures. Rows of included profiles are not counted: those say it themselves."""
 
     profile: Profile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from pydantic import TypeAdapter, ValidationError
 
 from egressd.catalog.check import Problem, RowLocation, row_problems
@@ -22,8 +22,7 @@ _OWN = ("id", "pattern")
 """Keys that can't have a default."""
 
 
-@dataclass(slots=True, kw_only=True)
-class RowReader:
+class RowReader(Struct, kw_only=True):
     """Read the rows of all files; ids are unique over all of them."""
 
     calls: frozenset[str] | None

@@ -6,11 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
+from msgspec.structs import replace
 from typer.core import TyperGroup
 
 from egressd.cli import options

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
 
 from egressd.cli.guard import print_stderr
 from egressd.report.text import UNWRAPPED
@@ -24,8 +25,7 @@ class Colour(StrEnum):
     NEVER = "never"
 
 
-@dataclass(slots=True, kw_only=True)
-class Display:
+class Display(Struct, kw_only=True):
     """What the options of a command ask for."""
 
     colour: Colour = Colour.AUTO

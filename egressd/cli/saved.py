@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from egressd.cli import options
 from egressd.cli.display import width
@@ -188,7 +188,7 @@ def read_saved(file: Path) -> Sweep:
     """
     from egressd.attribution import judge
     from egressd.bugs import report_bug
-    from egressd.report.document import MAX_CHARACTERS
+    from egressd.report.bounds import MAX_CHARACTERS
     from egressd.report.saved import from_json
 
     try:

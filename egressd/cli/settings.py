@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.cli.display import note
 from egressd.config import Flags, load_settings
@@ -25,8 +27,7 @@ LOOKUP_TIMEOUT = 3.0
 """Seconds for the names of a configuration, which are looked up side by side."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebFlags:
+class WebFlags(Struct, frozen=True, kw_only=True):
     """Options of the daemon's HTTP server; they win over the file."""
 
     listen: str | None = None

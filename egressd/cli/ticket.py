@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from msgspec import Struct
 
 from egressd.cli.display import note
 from egressd.cli.options import Format, format_for, with_signature
@@ -49,8 +49,7 @@ _OPTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TicketFlags:
+class TicketFlags(Struct, frozen=True, kw_only=True):
     """What the options of tickets ask for."""
 
     team: Team | None = None

@@ -6,9 +6,10 @@ The bridge's appliance has networks of its own inside. From there nothing else i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from egressd.model.settings import Resolver, Settings
 
@@ -23,8 +24,7 @@ RESERVED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedPlace:
+class NamedPlace(Struct, frozen=True, kw_only=True):
     """A host that the configuration names, and what it is there."""
 
     what: str

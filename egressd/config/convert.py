@@ -6,8 +6,9 @@ Most sections have the fields of the value they become (`build`); only what diff
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from egressd.config.alerts.convert import convert_alerts, convert_notify
 from egressd.config.environment import EnvironmentProxies, read_environment

@@ -6,8 +6,10 @@ The value of a variable is never repeated in a message: it may be a URL with a p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.errors import ConfigError
 from egressd.fields.parse import parse_bypass, parse_proxy_url
@@ -18,8 +20,7 @@ NEVER_PROXIED = ("localhost", "127.0.0.0/8", "::1")
 """What Go programs never proxy, whatever NO_PROXY says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentProxies:
+class EnvironmentProxies(Struct, frozen=True, kw_only=True):
     """The proxies and warnings read from the environment."""
 
     proxy: Proxy | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.config.environment import EnvironmentProxies, read_environment
 from egressd.config.gateway import gateway_from_flag
@@ -16,8 +18,7 @@ from egressd.model.settings import Proxy, ServiceTags, Settings, Source
 from egressd.planning.region import normalize_region
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
+class Flags(Struct, frozen=True, kw_only=True):
     """Flags as given on the command line. None or empty if not given."""
 
     region: str | None = None

@@ -7,9 +7,11 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from egressd.config.alerts.warnings import alert_warnings
 from egressd.config.flags import Flags, apply_flags
@@ -123,7 +125,7 @@ def digest(settings: Settings) -> str:
         warnings=(),
         service_tags=replace(settings.service_tags, tags=(), notes=()) if settings.service_tags else None,
     )
-    values = asdict(bare)
+    values = to_builtins(bare)
     routes = (one["proxy"] for one in values["routes"])
     for proxy in (values["proxy"], values["plain_proxy"], *routes):
         if proxy is not None:

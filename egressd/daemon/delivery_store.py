@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 import structlog
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.daemon.evaluate import add_counts, count_dropped, receiver_statuses
@@ -20,8 +20,7 @@ from egressd.notify.wakeup import Wakeup
 log = structlog.get_logger("egressd")
 
 
-@dataclass(slots=True, kw_only=True)
-class DaemonDeliveryStore:
+class DaemonDeliveryStore(Struct, kw_only=True):
     """Gives workers saved notices, and records how deliveries went."""
 
     holder: SnapshotHolder

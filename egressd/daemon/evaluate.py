@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.alerting import advance_alerts, receivers_for
 from egressd.errors import OnBug, raise_bug
@@ -20,8 +22,7 @@ MOST_NAMED = 100
 """Targets in one event at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True, kw_only=True):
     """The result of one evaluation."""
 
     snapshot: Snapshot

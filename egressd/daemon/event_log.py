@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 from typing import assert_never
 
 import structlog
+from msgspec import Struct, field, to_builtins
 from structlog.contextvars import bound_contextvars
 
 from egressd.bugs import attempt
@@ -40,8 +40,7 @@ from egressd.wording import count
 log = structlog.get_logger("egressd")
 
 
-@dataclass(slots=True)
-class EventLog:
+class EventLog(Struct):
     """Logs the events of one step: for programs each, for people what they come to."""
 
     holder: SnapshotHolder
@@ -98,7 +97,7 @@ def log_event(event: Event) -> None:
         case FindingClosed():
             log.info("finding closed", finding=event.finding, reason=event.reason, since=event.since)
         case SweepFinished():
-            log.info("sweep", seconds=event.seconds, **asdict(event.tally))
+            log.info("sweep", seconds=event.seconds, **to_builtins(event.tally))
         case SweepOverran():
             log.warning("sweep overran", seconds=event.seconds, missed=event.missed)
         case NoticePosted():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.errors import Part
@@ -14,8 +16,7 @@ MOST_RESTARTS = 10
 """Restarts of a task in a row, none of which got anything done, after which the daemon counts as stalled."""
 
 
-@dataclass(slots=True)
-class WatchdogDeadline:
+class WatchdogDeadline(Struct):
     """When the scheduler counts as stalled, unless it extends the deadline before.
 
     A task that is started again and again, and gets nothing done, has stalled as well.
@@ -44,8 +45,7 @@ class WatchdogDeadline:
         return clock.monotonic() > self.due or any(one >= MOST_RESTARTS for one in self._restarts.values())
 
 
-@dataclass(slots=True)
-class SnapshotHolder:
+class SnapshotHolder(Struct):
     """Holds the current snapshot. Readers take the reference once and keep it."""
 
     current: Snapshot

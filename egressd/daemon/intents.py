@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from egressd.model.snapshot import ConfigStatus
 
 
-@dataclass(slots=True)
-class Intents:
+class Intents(Struct):
     """Stop and reload requests, and whether the server listens."""
 
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

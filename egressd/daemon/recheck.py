@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from itertools import islice
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.daemon.state_store import StateStore
@@ -29,8 +31,7 @@ MAX_ROUNDS = 5
 """Rechecks in a row at most; a target that does not settle waits for the next sweep."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Recheck:
+class Recheck(Struct, kw_only=True):
     """Which records are not judged yet, and the task that probes again what is not settled."""
 
     store: StateStore

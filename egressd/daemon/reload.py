@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.bugs import report_bug
@@ -69,8 +70,7 @@ def open_session(
     return Session(settings, catalog, identity=identity, discoveries=discoveries)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reloader:
+class Reloader(Struct, frozen=True, kw_only=True):
     """The task that reloads, one request after the other."""
 
     holder: SnapshotHolder

@@ -8,12 +8,13 @@ import platform
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd import __version__, clock
 from egressd.bugs import BUGS, run_again
@@ -55,8 +56,7 @@ RETRY_AFTER = 1.0
 MACHINE_ID = Path("/etc/machine-id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Daemon:
+class Daemon(Struct, frozen=True, kw_only=True):
     """The parts of a daemon that come from outside."""
 
     settings: Settings

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.bugs import report_bug, run_again

@@ -11,14 +11,14 @@ import socket
 import time
 from collections.abc import MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 MAX_STATUS = 500
 
 
-@dataclass(slots=True, kw_only=True)
-class SdNotifier:
+class SdNotifier(Struct, kw_only=True):
     """Sends messages to systemd; `address` is empty where there is none."""
 
     address: str = ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.documents.columns import cloud_of
 from egressd.documents.hosts import (
@@ -40,8 +41,7 @@ _NAMED = (
 """What documents describe in words, and the catalog has as a placeholder."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
+class _Rule(Struct, frozen=True, kw_only=True):
     """One host, port and protocol of a row."""
 
     pattern: str | None
@@ -53,8 +53,7 @@ class _Rule:
     prose: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowSource:
+class RowSource(Struct, frozen=True, kw_only=True):
     """Where a row stands, and how strictly its cells are read."""
 
     origin: str

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.documents.listed import Listing
 from egressd.documents.read import MOST_BYTES, decode_document, read_document
@@ -20,8 +22,7 @@ MOST_FILES = 5000
 MOST_BYTES_OF_ALL = 200_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderListings:
+class FolderListings(Struct, frozen=True, kw_only=True):
     """The documents of a folder that hold rows, and what is said of the others."""
 
     listings: tuple[Listing, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.planning.placeholder import PLACEHOLDER, is_address, is_host
 
@@ -57,8 +58,7 @@ _ZONES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenHost:
+class WrittenHost(Struct, frozen=True, kw_only=True):
     """A host, and what is written around it."""
 
     pattern: str

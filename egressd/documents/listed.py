@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from egressd.model.endpoint import Cloud, Need, Protocol, Role
 
@@ -10,8 +10,7 @@ MOST_ROWS = 5000
 """Of one list; more is a mistake, or an attack."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRow:
+class ListedRow(Struct, frozen=True, kw_only=True):
     """One host of a row; what the list does not say is None, or empty."""
 
     pattern: str | None
@@ -53,8 +52,7 @@ class ListedRow:
     """What can't be understood in it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """A document, read."""
 
     name: str
@@ -77,8 +75,7 @@ class Listing:
         return len({(row.origin, row.number) for row in self.rows})
 
 
-@dataclass(slots=True, kw_only=True)
-class Cells:
+class Cells(Struct, kw_only=True):
     """One row of a table or a list of keys, before its hosts are split."""
 
     line: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.documents.hosts import one_line, text_of_cell
 from egressd.model.endpoint import Need, Protocol, Role
@@ -55,8 +56,7 @@ _ROLE_NAMES = frozenset(one.value for one in Role)
 _DIRECTIONS = re.compile(r"(?:out|in)bound|bi-?directional|both|ingress|egress|any")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
+class Spoken(Struct, frozen=True, kw_only=True):
     """Ports and protocols of a cell; `problems` are what is in it beside them."""
 
     ports: tuple[str, ...] = ()

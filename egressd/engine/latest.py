@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.clock import StepWatch
 from egressd.model.observation import HttpObservation, Timestamp, TlsObservation
@@ -39,8 +41,7 @@ class RecordChange(Enum):
     CHANGED = auto()
 
 
-@dataclass(slots=True, kw_only=True)
-class LatestResults:
+class LatestResults(Struct, kw_only=True):
     """The newest record of every probe, the controls that hold for them, and the newest vantage.
 
     A control holds for the signature of the record it was run for: a record with another signature drops it.

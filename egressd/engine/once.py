@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from egressd.engine.latest import RecordChange
 from egressd.engine.session import OnDone, Session
@@ -16,8 +17,7 @@ from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """How far a sweep has come, in probes."""
 
     done: int

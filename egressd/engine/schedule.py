@@ -11,7 +11,8 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.errors import ExitCode
 from egressd.model.endpoint import SampleKind
@@ -44,8 +45,7 @@ MIN_GAP = 1.0
 """Seconds between two passes of a watch, however long they take."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """When the daemon sweeps with one configuration on one host. All times in seconds."""
 
     interval: float
@@ -130,8 +130,7 @@ def answers_for(probe: Probe, keys: AbstractSet[tuple[str, str]]) -> bool:
     return any((target, probe.source) in keys for target in probe.targets)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Struct, frozen=True, kw_only=True):
     """One pass of a watch."""
 
     probes: tuple[Probe, ...]

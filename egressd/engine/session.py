@@ -6,11 +6,11 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import structlog
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.attribution import SAMPLED, judge, plan_followups

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from egressd.errors import ConfigError, UnreadableFileError
 from egressd.inputfile import read_file
@@ -15,8 +16,7 @@ ALL_READ, OTHERS_WRITE, ALL_ENTER = 0o004, 0o022, 0o001
 """Permissions of stat(2): everybody reads a file, others than its owner write it, all enter a folder."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileReading:
+class FileReading(Struct, frozen=True, kw_only=True):
     """How the files that a configuration names are treated while it is validated."""
 
     folder: Path

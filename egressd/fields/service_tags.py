@@ -9,10 +9,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
+
+from msgspec import Struct
 
 from egressd import clock
 from egressd.errors import UnreadableFileError
@@ -29,8 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DAY = re.compile(r"(20\d\d)(\d\d)(\d\d)")
 
 
-@dataclass(slots=True)
-class _Left:
+class _Left(Struct):
     """What is left out, counted."""
 
     entries: int = 0

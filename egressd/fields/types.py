@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from msgspec import Struct
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
 from egressd.fields import files, parse
@@ -15,8 +15,7 @@ from egressd.model.settings import Family
 from egressd.yamlschema import matching, parse_ports
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeName:
+class TypeName(Struct, frozen=True, kw_only=True):
     """The name of a type in the reference."""
 
     text: str

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Protocol as Shape
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.service_tags import tag_of
@@ -70,8 +73,7 @@ class Cause(Shape):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Party:
+class _Party(Struct, frozen=True, kw_only=True):
     """Who is asked, for what, by which cause."""
 
     blame: Blame

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.firewall.rule import FirewallRule, merged
 from egressd.wording import count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """Where rules come from: a plan, or the failures of a report."""
 
     catalog_revision: str
@@ -41,8 +42,7 @@ class Origin:
             yield from one.lines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSet:
+class RuleSet(Struct, frozen=True, kw_only=True):
     """Rules, required ones first, and their origin."""
 
     rules: tuple[FirewallRule, ...]

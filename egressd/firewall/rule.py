@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
+
+from msgspec import Struct, field
 
 from egressd.model.endpoint import NEEDS_BY_STRENGTH, Direction, Inspection, Need, Protocol
 from egressd.model.verdict import Confidence, Team
@@ -36,8 +37,7 @@ class Action(StrEnum):
     """Answer DNS queries for the name as public DNS does."""
 
 
-@dataclass(slots=True, kw_only=True)
-class FirewallRule:
+class FirewallRule(Struct, kw_only=True):
     """One rule: all rows with the same destination, port, transport and leg, whatever roles need them."""
 
     action: Action = Action.ALLOW

@@ -12,7 +12,6 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import dns.edns
 import dns.exception
@@ -22,6 +21,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+from msgspec import Struct
 
 from egressd.lab.faults import ActiveFaults, Layer
 from egressd.lab.sockets import ServerGroup, TcpConnection, port_of, socket_pair
@@ -46,8 +46,7 @@ DnsAnswer = dns.message.Message | bytes | None
 """A message, raw bytes, or None for no answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DnsQuestion:
+class DnsQuestion(Struct, frozen=True, kw_only=True):
     """A parsed query."""
 
     message: dns.message.Message

@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+from msgspec import Struct
+
 from egressd import clock
 from egressd.catalog import load_catalog
 from egressd.errors import ConfigError, UsageError
@@ -59,8 +61,7 @@ HTTP_PORTS = frozenset({80})
 """Ports that are served even without a row in the catalog."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class Services(Struct, frozen=True, kw_only=True):
     """The documented ports by protocol."""
 
     tls: tuple[int, ...]
@@ -238,8 +239,7 @@ class Lab:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _HttpsService:
+class _HttpsService(Struct, frozen=True, kw_only=True):
     """HTTP inside TLS: the host is the server name."""
 
     responder: Responder
@@ -252,8 +252,7 @@ class _HttpsService:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _HttpService:
+class _HttpService(Struct, frozen=True, kw_only=True):
     """HTTP in cleartext: the host is the Host header."""
 
     responder: Responder

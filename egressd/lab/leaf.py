@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -11,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
 
 DAY = timedelta(days=1)
 ORGANISATION = "egressd lab"
@@ -55,8 +55,7 @@ class LeafKind(StrEnum):
     ORIGIN_UNTRUSTED = "origin_untrusted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
+class Issuer(Struct, frozen=True, kw_only=True):
     """A certificate authority: its certificate, its key, and the certificates sent with its leaves."""
 
     certificate: x509.Certificate
@@ -64,8 +63,7 @@ class Issuer:
     sent: tuple[x509.Certificate, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeafSpec:
+class LeafSpec(Struct, frozen=True, kw_only=True):
     """How a kind of leaf is issued."""
 
     issuer: str

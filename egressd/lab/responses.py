@@ -12,11 +12,13 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.lab.leaf import AIA_FOLDER, CRL_PATH, PKI_HOST
 from egressd.lab.zone import LabFile
@@ -47,8 +49,7 @@ class SendMode(StrEnum):
     GOAWAY = "goaway"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabRequest:
+class LabRequest(Struct, frozen=True, kw_only=True):
     """A request. Header names are in lower case; of repeated headers the last counts."""
 
     method: str
@@ -61,8 +62,7 @@ class LabRequest:
         return self.target.partition("?")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class Body(Struct, frozen=True, kw_only=True):
     """The bytes of a body: given, or a range of the download that is generated while sending."""
 
     given: bytes | None = None
@@ -82,8 +82,7 @@ class Body:
         return self.size if self.given is None else len(self.given)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabResponse:
+class LabResponse(Struct, frozen=True, kw_only=True):
     """Status, headers and body of a response, and how it is sent."""
 
     status: int
@@ -97,8 +96,7 @@ class LabResponse:
         return replace(self, headers=(*kept, *headers))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Responder:
+class Responder(Struct, frozen=True, kw_only=True):
     """The simulated services."""
 
     now: Callable[[], datetime]

@@ -7,10 +7,11 @@ to a closed port, so that nothing leaves this host.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.lab.faults import ActiveFaults, Switch
 from egressd.lab.sockets import LOOPBACK
@@ -42,8 +43,7 @@ probes run at once for the same reason: the servers that answer them are in the 
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
+class Ports(Struct, frozen=True, kw_only=True):
     """The ports of the lab on loopback."""
 
     dns: int

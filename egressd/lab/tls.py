@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.lab.authority import DHE_ONLY, CertificateAuthority
 from egressd.lab.faults import ActiveFaults, Layer
@@ -29,8 +30,7 @@ ServeStream = Callable[[ServerStream, str, int, str | None], Awaitable[None]]
 """Serves the application protocol: stream, server name, documented port, ALPN protocol."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceivedHello:
+class ReceivedHello(Struct, frozen=True, kw_only=True):
     """A ClientHello as received."""
 
     data: bytes

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint, Expect
@@ -41,8 +42,7 @@ HIS_ZONES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Struct, frozen=True):
     """The hosts that exist."""
 
     hosts: frozenset[str]
@@ -56,8 +56,7 @@ class Zone:
         return any(host.endswith("." + name.lower().rstrip(".")) for host in self.hosts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabFile:
+class LabFile(Struct, frozen=True, kw_only=True):
     """What a row of the catalog expects at its paths."""
 
     pattern: str

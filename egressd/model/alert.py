@@ -6,8 +6,9 @@ reason and severity. A field that has another name on disk has it as its `alias`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from egressd.model.notification import Labels, Scope, Severity
 from egressd.model.observation import Phase, Timestamp
@@ -39,13 +40,12 @@ class AlertName(StrEnum):
     """A test notification; no Prometheus rule has this name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """An alert instance: something that is wrong now, whether or not its alert fires."""
 
     id: str
     """The alert name, and the cause, target and source, profile or receiver."""
-    alertname: AlertName = field(metadata={"alias": "fault"})
+    alertname: AlertName = field(name="fault")
     severity: Severity
     labels: Labels
     """The labels in Prometheus, without `alertname` and `severity`."""
@@ -101,8 +101,7 @@ class Resolution(StrEnum):
     """Its targets are not configured any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class Alert(Struct, frozen=True, kw_only=True):
     """One alert. Changed by `egressd.alerting.advance_alerts` only."""
 
     condition: Condition
@@ -115,15 +114,15 @@ class Alert:
     closed: Timestamp | None = None
     """When it was resolved."""
     resolution: Resolution | None = None
-    cleared_at: Timestamp | None = field(default=None, metadata={"alias": "gone"})
+    cleared_at: Timestamp | None = field(default=None, name="gone")
     """While resolving: since when the condition is gone."""
-    suppressed_by: tuple[str, ...] = field(default=(), metadata={"alias": "kept_quiet_by"})
+    suppressed_by: tuple[str, ...] = field(default=(), name="kept_quiet_by")
     """Ids of alerts, `maintenance/NAME` of a silence, or `suspected`."""
     succeeded_by: tuple[str, ...] = ()
     """When superseded: ids of the alerts that cover what still fails."""
-    notified: Condition | None = field(default=None, metadata={"alias": "told"})
+    notified: Condition | None = field(default=None, name="told")
     """The condition in the last notice."""
-    notified_at: Timestamp | None = field(default=None, metadata={"alias": "told_at"})
+    notified_at: Timestamp | None = field(default=None, name="told_at")
     openings: tuple[Timestamp, ...] = ()
     """When it was opened of late: the alert flaps when there are many."""
     notices: int = 0
@@ -157,8 +156,7 @@ class NoticeKind(StrEnum):
     TEST = "test"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """One notification about an alert. Its id is the same for every receiver and retry."""
 
     id: str
@@ -172,8 +170,7 @@ class Notice:
     """The condition in the notice before, maybe with other labels; None: this notice opens the alert."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queued:
+class Queued(Struct, frozen=True, kw_only=True):
     """A notice waiting for a receiver."""
 
     receiver: str
@@ -182,8 +179,7 @@ class Queued:
     notice: Notice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outbox:
+class Outbox(Struct, frozen=True, kw_only=True):
     """The queue of notices. Changed by `egressd.notify.outbox` only."""
 
     waiting: tuple[Queued, ...] = ()
@@ -197,8 +193,7 @@ class Outbox:
         return tuple(one for one in self.waiting if one.receiver == receiver)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
+class Silence(Struct, frozen=True, kw_only=True):
     """A period without notifications: opened by hand, or an occurrence of a time interval."""
 
     name: str

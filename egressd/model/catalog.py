@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd.model.endpoint import Cloud, Endpoint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inclusion:
+class Inclusion(Struct, frozen=True, kw_only=True):
     """What an included profile depends on: without it, nothing of it is required."""
 
     profile: str
@@ -17,8 +16,7 @@ class Inclusion:
     """The same in words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Struct, frozen=True, kw_only=True):
     """The endpoints of one product."""
 
     name: str
@@ -46,16 +44,14 @@ class Profile:
         return next((names for one, names in self.regions if one is cloud), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feature:
+class Feature(Struct, frozen=True, kw_only=True):
     """A part of a product that not everybody uses; conditional rows depend on it."""
 
     name: str
     title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
+class Region(Struct, frozen=True, kw_only=True):
     """An Azure region and the short codes services use for it; None if not documented."""
 
     name: str
@@ -75,8 +71,7 @@ class Region:
         return {"region": self.name, **known, **dict(self.values)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscoveryCall:
+class DiscoveryCall(Struct, frozen=True, kw_only=True):
     """A documented HTTPS call that expands a wildcard at plan time."""
 
     name: str
@@ -88,8 +83,7 @@ class DiscoveryCall:
     """How to read it: `json-hosts` (an array of host names) or `his-region` (a regional host)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discovery:
+class Discovery(Struct, frozen=True, kw_only=True):
     """The result of a discovery call; no hosts and a note if it failed."""
 
     name: str
@@ -97,8 +91,7 @@ class Discovery:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalog:
+class Catalog(Struct, frozen=True, kw_only=True):
     """Profiles, endpoints and regions, in file order."""
 
     revision: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.wording import port_range
 
@@ -92,8 +94,7 @@ class Forwarding(StrEnum):
     """It must be reached without the gateway."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayUse:
+class GatewayUse(Struct, frozen=True, kw_only=True):
     """What an Azure Arc gateway in use means for a row, over all products that ask for it."""
 
     word: Forwarding | None
@@ -138,8 +139,7 @@ class SampleKind(StrEnum):
         return self not in (SampleKind.RANDOM, SampleKind.DERIVED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expect:
+class Expect(Struct, frozen=True, kw_only=True):
     """What a correct HTTP response looks like. Empty for any response of the right server."""
 
     status: tuple[int, ...] = ()
@@ -155,8 +155,7 @@ class Expect:
     """The least body size in bytes; makes the probe send a ranged GET of that many bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Samples:
+class Samples(Struct, frozen=True, kw_only=True):
     """How hosts are found for a wildcard pattern."""
 
     documented: tuple[str, ...] = ()
@@ -171,8 +170,7 @@ class Samples:
     random: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class Provenance(Struct, frozen=True, kw_only=True):
     """Where a row comes from: a document and the commit or date of the copy that was read."""
 
     document: str
@@ -183,8 +181,7 @@ class Provenance:
     """The document's repository and file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudTerms:
+class CloudTerms(Struct, frozen=True, kw_only=True):
     """What differs in one cloud; None where the row's own value holds there as well."""
 
     cloud: Cloud
@@ -196,8 +193,7 @@ class CloudTerms:
     provenance: Provenance | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True):
     """One documented row. `id` is a stable name, never an address."""
 
     id: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from egressd.model.alert import AlertName, NoticeKind, Resolution
 from egressd.model.notification import Severity
@@ -21,8 +22,7 @@ class EventKind(StrEnum):
     EGRESSD = "egressd"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetChanged:
+class TargetChanged(Struct, frozen=True, kw_only=True):
     """The belief about a target from a source changed."""
 
     at: Timestamp
@@ -37,8 +37,7 @@ class TargetChanged:
     after: Belief
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetRemoved:
+class TargetRemoved(Struct, frozen=True, kw_only=True):
     """A target that was not ok left the plan, from a source."""
 
     at: Timestamp
@@ -49,8 +48,7 @@ class TargetRemoved:
     before_since: Timestamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingOpened:
+class FindingOpened(Struct, frozen=True, kw_only=True):
     """A finding was confirmed."""
 
     at: Timestamp
@@ -68,8 +66,7 @@ class FindingOpened:
     """Whom the facts leave, the most likely first; None: nobody is blamed, or 0.1.0 wrote it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingClosed:
+class FindingClosed(Struct, frozen=True, kw_only=True):
     """A confirmed finding is not seen any more."""
 
     at: Timestamp
@@ -79,8 +76,7 @@ class FindingClosed:
     title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepFinished:
+class SweepFinished(Struct, frozen=True, kw_only=True):
     """A complete sweep was judged."""
 
     at: Timestamp
@@ -90,8 +86,7 @@ class SweepFinished:
     tally: OutcomeCounts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepOverran:
+class SweepOverran(Struct, frozen=True, kw_only=True):
     """A sweep was not done when the next was due, which was skipped: sweeps never overlap."""
 
     at: Timestamp
@@ -101,24 +96,21 @@ class SweepOverran:
     """How many sweeps were skipped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigReloaded:
+class ConfigReloaded(Struct, frozen=True, kw_only=True):
     """A configuration was reloaded, in force from the next sweep on."""
 
     at: Timestamp
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigRejected:
+class ConfigRejected(Struct, frozen=True, kw_only=True):
     """A bad configuration was rejected; the old one stays."""
 
     at: Timestamp
     problems: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonStarted:
+class DaemonStarted(Struct, frozen=True, kw_only=True):
     """The daemon was started; nothing was probed before."""
 
     at: Timestamp
@@ -127,24 +119,22 @@ class DaemonStarted:
     config_digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonStopped:
+class DaemonStopped(Struct, frozen=True, kw_only=True):
     """The daemon stopped on request; without this event it was killed."""
 
     at: Timestamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticePosted:
+class NoticePosted(Struct, frozen=True, kw_only=True):
     """A notice was queued for its receivers, which may be none."""
 
     at: Timestamp
     notice: str
     """Its id, as receivers get it."""
-    notice_kind: NoticeKind = field(metadata={"alias": "said"})
+    notice_kind: NoticeKind = field(name="said")
     alert: str
     """The id of the alert."""
-    alertname: AlertName = field(metadata={"alias": "fault"})
+    alertname: AlertName = field(name="fault")
     severity: Severity
     summary: str
     since: Timestamp
@@ -171,8 +161,7 @@ Event = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepActivity:
+class SweepActivity(Struct, frozen=True, kw_only=True):
     """The sweeps of a period."""
 
     sweeps: int
@@ -181,8 +170,7 @@ class SweepActivity:
     last: Timestamp | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """The events of a period in order, and what was not ok when it began."""
 
     since: Timestamp

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, Self
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 Labels = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
@@ -24,8 +26,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flapping:
+class Flapping(Struct, frozen=True, kw_only=True):
     """When something is flapping.
 
     A target by the weighted share of changes among its last results, as in Nagios; an alert by how often it
@@ -44,8 +45,7 @@ class Flapping:
     """...until its condition was gone for so many seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """Which targets are meant: patterns with `*`. What is empty excludes nothing."""
 
     targets: tuple[str, ...] = ()
@@ -54,8 +54,7 @@ class Scope:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeInterval:
+class TimeInterval(Struct, frozen=True, kw_only=True):
     """Recurring maintenance: alerts on what it covers are silenced while it lasts."""
 
     name: str
@@ -69,8 +68,7 @@ class TimeInterval:
     scope: Scope = field(default_factory=Scope)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alerting:
+class Alerting(Struct, frozen=True, kw_only=True):
     """When something is an alert, and what it is called."""
 
     job: str = "egressd"
@@ -134,8 +132,7 @@ class Transport(Protocol):
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
+class Receiver(Struct, frozen=True, kw_only=True):
     """One place where notifications go."""
 
     name: str
@@ -156,8 +153,7 @@ class Receiver:
     """Seconds a notice waits for others that come with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matcher:
+class Matcher(Struct, frozen=True, kw_only=True):
     """Which alerts a route takes: every field that is not empty must match one of the alert's own."""
 
     severity: tuple[Severity, ...] = ()
@@ -169,8 +165,7 @@ class Matcher:
     """Names of alerts, such as `EgressCause`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """Where matching alerts go. The first route that matches decides, unless `go_on` is set."""
 
     receivers: tuple[str, ...]
@@ -189,8 +184,7 @@ class Route:
         return self.takes_all and not self.go_on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notify:
+class Notify(Struct, frozen=True, kw_only=True):
     """The receivers of notifications, and which alert goes where."""
 
     receivers: tuple[Receiver, ...] = ()

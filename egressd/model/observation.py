@@ -7,9 +7,10 @@ durations are milliseconds, sizes are bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
+
+from msgspec import Struct
 
 Timestamp = str
 """RFC 3339, UTC, milliseconds: `2026-11-20T21:55:44.123Z`."""
@@ -80,8 +81,7 @@ class Failure(StrEnum):
     """A bug of egressd; the log has the traceback."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Icmp:
+class Icmp(Struct, frozen=True, kw_only=True):
     """An ICMP error taken from the socket's error queue (RFC 792, RFC 4443)."""
 
     type: int
@@ -93,8 +93,7 @@ class Icmp:
     """Whether the offender is this host: one of its addresses, or its kernel."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpInfo:
+class TcpInfo(Struct, frozen=True, kw_only=True):
     """Linux TCP_INFO (linux/tcp.h), read before close."""
 
     state: int
@@ -115,16 +114,14 @@ class TcpInfo:
     """What this program wrote; all of it was acknowledged where `bytes_acked` is larger."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtendedError:
+class ExtendedError(Struct, frozen=True, kw_only=True):
     """An Extended DNS Error (RFC 8914)."""
 
     code: int
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherAnswer:
+class OtherAnswer(Struct, frozen=True, kw_only=True):
     """A second answer to one DNS query that says something else: one resolver does not send two."""
 
     rcode: str
@@ -133,8 +130,7 @@ class OtherAnswer:
     """Since the query was sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DnsQuery:
+class DnsQuery(Struct, frozen=True, kw_only=True):
     """One DNS query and its result."""
 
     transport: Literal["udp", "tcp", "getaddrinfo"]
@@ -160,9 +156,10 @@ class DnsQuery:
     """Answers to the same query that came later and differ; clients take the first one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DnsObservation:
+class DnsObservation(Struct, frozen=True, kw_only=True, tag_field="phase", tag="dns"):
     """One name and type looked up at one resolver, with every fallback that was needed."""
+
+    phase: ClassVar[Literal[Phase.DNS]] = Phase.DNS
 
     started: Timestamp
     elapsed_ms: float
@@ -181,12 +178,12 @@ class DnsObservation:
     """The CNAME targets, in order."""
     ttl: int | None = None
     """The least TTL of the CNAMEs and the answer, in seconds."""
-    phase: Literal[Phase.DNS] = Phase.DNS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpObservation:
+class TcpObservation(Struct, frozen=True, kw_only=True, tag_field="phase", tag="tcp"):
     """One TCP connect to one address."""
+
+    phase: ClassVar[Literal[Phase.TCP]] = Phase.TCP
 
     started: Timestamp
     elapsed_ms: float
@@ -203,12 +200,12 @@ class TcpObservation:
     """TCP_MAXSEG set by a control."""
     ttl: int | None = None
     """The hop limit set by a control: of the SYN, or of the data after the connect."""
-    phase: Literal[Phase.TCP] = Phase.TCP
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyObservation:
+class ProxyObservation(Struct, frozen=True, kw_only=True, tag_field="phase", tag="proxy"):
     """One CONNECT request to a proxy."""
+
+    phase: ClassVar[Literal[Phase.PROXY]] = Phase.PROXY
 
     started: Timestamp
     elapsed_ms: float
@@ -227,19 +224,16 @@ class ProxyObservation:
     first_bytes: str = ""
     """The first bytes received in hex, 64 bytes at most."""
     info: TcpInfo | None = None
-    phase: Literal[Phase.PROXY] = Phase.PROXY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsAlert:
+class TlsAlert(Struct, frozen=True, kw_only=True):
     """A TLS alert record (RFC 8446 section 6)."""
 
     level: int
     description: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class Certificate(Struct, frozen=True, kw_only=True):
     """One certificate of the peer's chain, as sent. None: it can't be read."""
 
     subject: str | None
@@ -265,8 +259,7 @@ class Certificate:
     crl_urls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathCertificate:
+class PathCertificate(Struct, frozen=True, kw_only=True):
     """A certificate of a path, sent by the peer or known here."""
 
     sha256: str
@@ -278,8 +271,7 @@ class PathCertificate:
     """Whether the peer sent it; a root need not be sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainFacts:
+class ChainFacts(Struct, frozen=True, kw_only=True):
     """Properties of the received chain, computed from its bytes alone; None: it can't be told."""
 
     publicly_anchored: bool | None
@@ -303,9 +295,10 @@ class ChainFacts:
     """Whether a certificate was sent that is no part of the path and is, or leads to, a public root."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsObservation:
+class TlsObservation(Struct, frozen=True, kw_only=True, tag_field="phase", tag="tls"):
     """One TLS handshake."""
+
+    phase: ClassVar[Literal[Phase.TLS]] = Phase.TLS
 
     started: Timestamp
     elapsed_ms: float
@@ -337,7 +330,6 @@ class TlsObservation:
     facts: ChainFacts | None = None
     client_certificate_requested: bool = False
     info: TcpInfo | None = None
-    phase: Literal[Phase.TLS] = Phase.TLS
 
     @property
     def path(self) -> tuple[Certificate | PathCertificate, ...]:
@@ -369,9 +361,10 @@ class TlsObservation:
         return top.issuer if top is not None else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpObservation:
+class HttpObservation(Struct, frozen=True, kw_only=True, tag_field="phase", tag="http"):
     """One HTTP request and its response."""
+
+    phase: ClassVar[Literal[Phase.HTTP]] = Phase.HTTP
 
     started: Timestamp
     elapsed_ms: float
@@ -416,12 +409,12 @@ class HttpObservation:
     credentials_sent: bool = False
     """Whether credentials for a forwarding proxy were sent."""
     info: TcpInfo | None = None
-    phase: Literal[Phase.HTTP] = Phase.HTTP
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NtpObservation:
+class NtpObservation(Struct, frozen=True, kw_only=True, tag_field="phase", tag="ntp"):
     """One NTP request and its reply (RFC 5905)."""
+
+    phase: ClassVar[Literal[Phase.NTP]] = Phase.NTP
 
     started: Timestamp
     elapsed_ms: float
@@ -438,7 +431,6 @@ class NtpObservation:
     """A kiss-o'-death code (stratum 0): DENY, RATE, ..."""
     offset_seconds: float | None = None
     """Server time minus ours."""
-    phase: Literal[Phase.NTP] = Phase.NTP
 
 
 Observation = (

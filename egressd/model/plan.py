@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from egressd.model.endpoint import Expect, GatewayUse, Inspection, Need, Protocol, Role, SampleKind
 from egressd.model.settings import (
@@ -23,8 +24,7 @@ AT_HOST = " at "
 """Stands between a choice and its host, where rows are ways to the same hosts and each must offer one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """An endpoint with a concrete host and port: nothing left to expand.
 
     Targets with the same host, port and protocol share one probe; each is reported separately.
@@ -91,8 +91,7 @@ class Target:
         return self.owned if self.owned is not None else self.internal or self.sample is SampleKind.GIVEN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(Struct, frozen=True, kw_only=True):
     """One host, port and protocol to probe, from one source, along one path."""
 
     id: str
@@ -204,8 +203,7 @@ SYNTHETIC_CONTROLS = frozenset(
 """Controls whose traffic no program sends: their connects are no evidence about connects in general."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlPlan:
+class ControlPlan(Struct, frozen=True, kw_only=True):
     """A control to run. `subject` is the id of the probe it is for; empty: the whole sweep."""
 
     id: str
@@ -242,8 +240,7 @@ class ControlPlan:
     """Whether it is expected to end at once: what it repeats was ended by an answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsampled:
+class Unsampled(Struct, frozen=True, kw_only=True):
     """An endpoint without a target, and why."""
 
     endpoint: str
@@ -258,8 +255,7 @@ class Unsampled:
     """The choice of rows it belongs to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Coverage(Struct, frozen=True, kw_only=True):
     """The samples that represent one pattern."""
 
     endpoint: str
@@ -269,8 +265,7 @@ class Coverage:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """The plan of a sweep. The same inputs give the same plan, in the same order."""
 
     region: str | None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd.model.observation import Observation, Phase, Timestamp, TlsObservation
 from egressd.model.plan import ControlKind, Plan
 from egressd.model.settings import Family
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trail:
+class Trail(Struct, frozen=True, kw_only=True):
     """The observations of one attempt of a probe at one address, in phase order; at most the last one failed.
 
     A trail that ends in DNS has no address. Where the address is that of a sibling (random labels) or of
@@ -54,8 +53,7 @@ class Trail:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class Control(Struct, frozen=True, kw_only=True):
     """A control that ran: its target and its trails, of several tries or rounds in their order."""
 
     id: str
@@ -72,8 +70,7 @@ class Control:
     """The conversation that `trails` are compared with, held in turn with them: one for each round."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockReading:
+class ClockReading(Struct, frozen=True, kw_only=True):
     """The clock of one host compared with ours."""
 
     host: str
@@ -83,8 +80,7 @@ class ClockReading:
     """`http-date` (whole seconds) or `ntp`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VantageSource:
+class VantageSource(Struct, frozen=True, kw_only=True):
     """A configured source."""
 
     name: str
@@ -93,8 +89,7 @@ class VantageSource:
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vantage:
+class Vantage(Struct, frozen=True, kw_only=True):
     """The host that made the sweep: its facts are evidence too."""
 
     host: str
@@ -117,8 +112,7 @@ HOST_PAUSED = "this host paused"
 """Why a probe is skipped whose failure is no evidence: this host did not run meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeRecord:
+class ProbeRecord(Struct, frozen=True, kw_only=True):
     """The trails of one probe. Without trails, `skipped` or `bug` gives the reason."""
 
     probe: str
@@ -129,8 +123,7 @@ class ProbeRecord:
     """Class and text of an egressd exception that ended the probe; the log has the traceback."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineEntry:
+class BaselineEntry(Struct, frozen=True, kw_only=True):
     """The earlier result of a target from a source, to compare a sweep with."""
 
     target: str
@@ -151,8 +144,7 @@ class BaselineEntry:
     """Whether the chain of that handshake leads to a public root: by then the server itself had answered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
+class Baseline(Struct, frozen=True, kw_only=True):
     """The results of an earlier sweep, or of one from an open network, to compare with."""
 
     run: str
@@ -166,8 +158,7 @@ class Baseline:
     """The addresses of that host."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class Recording(Struct, frozen=True, kw_only=True):
     """All facts of one sweep."""
 
     id: str

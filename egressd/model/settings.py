@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.model.endpoint import Cloud, Endpoint, Expect, Inspection, Need, Protocol, Role
 from egressd.model.notification import Alerting, Notify
@@ -25,8 +27,7 @@ THIS_HOST = "this-host"
 """The profile whose rows are read from the files of this host's package managers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """A local address or interface that probes leave from. With neither, the kernel chooses."""
 
     name: str
@@ -35,8 +36,7 @@ class Source:
     roles: tuple[Role, ...] = ALL_ROLES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolver:
+class Resolver(Struct, frozen=True, kw_only=True):
     """A DNS resolver. `name` is `system`, or the address and port as the operator wrote them."""
 
     name: str
@@ -49,8 +49,7 @@ class Resolver:
         return self.address is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
+class Trust(Struct, frozen=True, kw_only=True):
     """Trusted roots. Values are a PEM file's path, or the words `system` and `bundled`."""
 
     store: str = "system"
@@ -66,22 +65,25 @@ class Traffic(StrEnum):
     PLAIN = "plain"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
+class Proxy(Struct, frozen=True, kw_only=True):
     """An explicit proxy. `url` never carries credentials; the credentials are kept out of `repr`."""
 
     url: str
     bypass: tuple[str, ...] = ()
     ca_file: str | None = None
-    username: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    username: str | None = None
+    password: str | None = None
     carries: tuple[Traffic, ...] = tuple(Traffic)
     origin: str = ""
     """The environment variables it was read from; empty for the configuration."""
 
+    def __repr__(self) -> str:
+        """Leave the credentials out."""
+        shown = (f"{name}={getattr(self, name)!r}" for name in ("url", "bypass", "ca_file", "carries"))
+        return f"Proxy({', '.join(shown)})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeRoute:
+
+class ProbeRoute(Struct, frozen=True, kw_only=True):
     """A way for rows that do not take the configured path: by a proxy of their own, or directly."""
 
     name: str
@@ -99,8 +101,7 @@ ARC_PROXY_PORT = 40343
 ARC_GATEWAY_DOMAIN = "gw.arc.azure.com"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArcGateway:
+class ArcGateway(Struct, frozen=True, kw_only=True):
     """The Azure Arc gateway in use."""
 
     prefix: str
@@ -120,8 +121,7 @@ def proxy_for(protocol: Protocol, *proxies: Proxy | None) -> Proxy | None:
     return next((one for one in proxies if one is not None and traffic in one.carries), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Concurrency, retries and timeouts of probes. All times in seconds."""
 
     concurrency: int = 64
@@ -143,8 +143,7 @@ class Limits:
     """Whether controls may use rising hop limits to find the device that refuses or resets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectTo:
+class ConnectTo(Struct, frozen=True, kw_only=True):
     """Dial another address than DNS gave, as curl's `--connect-to`. `match` is `host:port`, `*` allowed."""
 
     match: str
@@ -152,8 +151,7 @@ class ConnectTo:
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(Struct, frozen=True, kw_only=True):
     """A change to the catalog rows whose id, pattern or host `match` names (`*` allowed)."""
 
     match: str
@@ -164,8 +162,7 @@ class Override:
     skip: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Web:
+class Web(Struct, frozen=True, kw_only=True):
     """The daemon's HTTP server."""
 
     listen: str = "127.0.0.1:10980"
@@ -180,8 +177,7 @@ class Web:
     """Names besides loopback ones by which requests may ask for this server."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateKeep:
+class StateKeep(Struct, frozen=True, kw_only=True):
     """What the daemon keeps over restarts."""
 
     directory: str | None = None
@@ -190,8 +186,7 @@ class StateKeep:
     """Seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostRepositories:
+class HostRepositories(Struct, frozen=True, kw_only=True):
     """What the package managers of this host are configured to use; read if its profile is chosen."""
 
     endpoints: tuple[Endpoint, ...] = ()
@@ -201,8 +196,7 @@ class HostRepositories:
     """What could not be read or is not probed, and which manager goes another way than egressd."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedBefore:
+class FailedBefore(Struct, frozen=True, kw_only=True):
     """What failed in an earlier sweep: that alone is probed again."""
 
     started: str
@@ -219,23 +213,21 @@ class FailedBefore:
     """Hosts and ports that were reached."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceTag:
+class ServiceTag(Struct, frozen=True, kw_only=True):
     """The address ranges of one Azure service tag, in all regions."""
 
     name: str
     prefixes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceTags:
+class ServiceTags(Struct, frozen=True, kw_only=True):
     """Microsoft's list of address ranges, as read from its weekly file."""
 
     dated: str | None
     """The day it is of, as its name or the file's time says: `2026-11-23`; None: neither says."""
     change_number: int | None
     """Rises whenever a tag changes; None: the file has none."""
-    tags: tuple[ServiceTag, ...] = field(repr=False)
+    tags: tuple[ServiceTag, ...]
     digest: str
     """SHA-256 of the file."""
     notes: tuple[str, ...] = ()
@@ -252,8 +244,7 @@ class ServiceTags:
         return replace(self, tags=tuple(one for one in self.tags if one.name.lower() in wanted))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """All settings. Everything has a default: no file is needed."""
 
     region: str | None = None

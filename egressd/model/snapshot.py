@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.model.alert import Alert, Outbox, Silence
 from egressd.model.observation import Phase, Timestamp
@@ -16,8 +18,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds; a last bucket without a bound is implied."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Histogram:
+class Histogram(Struct, frozen=True, kw_only=True):
     """Durations of one phase. `counts` are per bucket, not added up; one more than `BUCKETS`."""
 
     counts: tuple[int, ...] = (0,) * (len(BUCKETS) + 1)
@@ -25,8 +26,7 @@ class Histogram:
     """The sum of all durations."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
+class Counters(Struct, frozen=True, kw_only=True):
     """Counters since the daemon started. Keys of targets that are not in the plan are dropped."""
 
     probes: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -54,8 +54,7 @@ class Counters:
     """Bugs of egressd, by the part of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigStatus:
+class ConfigStatus(Struct, frozen=True, kw_only=True):
     """The configuration in force, and the outcome of the last reload."""
 
     digest: str
@@ -86,8 +85,7 @@ class ConfigStatus:
         return replace(self, problems=(*self.refused, *problems), web_problems=problems, attempted=at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateStatus:
+class StateStatus(Struct, frozen=True, kw_only=True):
     """Whether state is saved to disk."""
 
     directory: str | None = None
@@ -100,8 +98,7 @@ class StateStatus:
     """When it was last saved; None: not yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverStatus:
+class ReceiverStatus(Struct, frozen=True, kw_only=True):
     """Deliveries to one receiver."""
 
     name: str
@@ -116,8 +113,7 @@ class ReceiverStatus:
     delivered_at: Timestamp | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """Immutable; the daemon replaces it as a whole."""
 
     settings: Settings

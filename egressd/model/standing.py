@@ -6,8 +6,9 @@ results of the same kind; until then the target is suspect (or recovering) and i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from egressd.model.observation import Phase, Timestamp
 from egressd.model.verdict import Blame, Confidence, Outcome, Suspect
@@ -30,8 +31,7 @@ class Lifecycle(StrEnum):
     """Covered by a silence, and probed as ever. The value is that of 0.1.0, on disk and in JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Belief:
+class Belief(Struct, frozen=True, kw_only=True):
     """What is confirmed of a target from a source, with its evidence."""
 
     outcome: Outcome
@@ -56,8 +56,7 @@ NOTHING = Belief(outcome=Outcome.UNKNOWN)
 """The belief of a new target whose failure is not confirmed yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """The standing of one target from one source."""
 
     target: str
@@ -77,7 +76,7 @@ class Standing:
     pending_since: Timestamp | None = None
     ending: str | None = None
     """How the last result ended that agreed with the belief, as `tls/reset`; None: 0.1.0 wrote it."""
-    results: str = field(default="", metadata={"alias": "looks"})
+    results: str = field(default="", name="looks")
     """The last results, the newest last: `1` reachable, `0` not. Stored under the alias."""
 
     @property
@@ -111,8 +110,7 @@ class Standing:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingStanding:
+class FindingStanding(Struct, frozen=True, kw_only=True):
     """The standing of a finding over sweeps."""
 
     id: str
@@ -130,7 +128,7 @@ class FindingStanding:
     """Whether it is confirmed, and `FindingOpened` was recorded."""
     streak: int = 1
     """Consecutive sweeps that showed it, or, while `clearing`, that did not."""
-    clearing: bool = field(default=False, metadata={"alias": "fading"})
+    clearing: bool = field(default=False, name="fading")
     """Stored under the alias."""
     blame_confidence: Confidence | None = None
     suspects: tuple[Suspect, ...] | None = None
@@ -146,8 +144,7 @@ class FindingStanding:
         return tuple(dict.fromkeys((*self.targets, *(self.recovering or ()))))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standings:
+class Standings(Struct, frozen=True, kw_only=True):
     """All standings. Changed by `egressd.standing.advance` only."""
 
     targets: tuple[Standing, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from egressd.model.endpoint import Need
 from egressd.model.observation import Phase
@@ -103,8 +104,7 @@ def team_of(blame: Blame) -> Team:
     return _TEAMS[blame]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class Suspect(Struct, frozen=True, kw_only=True):
     """A party that can have caused a failure and that no fact rules out."""
 
     blame: Blame
@@ -112,16 +112,14 @@ class Suspect:
     """The log line or the check that would decide whether it did."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuledOut:
+class RuledOut(Struct, frozen=True, kw_only=True):
     """A party that can cause such a failure, and the fact by which it did not."""
 
     blame: Blame
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """The verdict on one target, or on one target from one source.
 
     An `ok` verdict has no phase, reason, blame or advice; `also` may still hold informational codes.
@@ -149,8 +147,7 @@ class Verdict:
     """What to request, and from whom."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceVerdict:
+class SourceVerdict(Struct, frozen=True, kw_only=True):
     """A verdict seen from one source, along one path."""
 
     source: str
@@ -159,8 +156,7 @@ class SourceVerdict:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetVerdict:
+class TargetVerdict(Struct, frozen=True, kw_only=True):
     """The verdict of a target: the worst over its sources."""
 
     target: str
@@ -170,8 +166,7 @@ class TargetVerdict:
     """Verdicts along the other path, if paths were compared; they decide nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One cause over many targets."""
 
     id: str
@@ -191,8 +186,7 @@ class Finding:
     """`host:port` it is about besides its targets, such as revocation servers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeCounts:
+class OutcomeCounts(Struct, frozen=True, kw_only=True):
     """Number of targets by outcome."""
 
     targets: int
@@ -203,8 +197,7 @@ class OutcomeCounts:
     unknown: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class Sweep(Struct, frozen=True, kw_only=True):
     """A recording and its verdicts. Judging the recording again gives the same."""
 
     recording: Recording
@@ -217,8 +210,7 @@ Pair = tuple[str, str]
 """A target's id and a source's name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """Rows of which one that works is enough, as they stand from one source."""
 
     name: str

@@ -7,7 +7,8 @@ import contextlib
 import errno
 import os
 import socket
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.model.observation import Failure, Icmp, TcpInfo, TcpObservation
 from egressd.model.settings import Source

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from egressd.model.observation import Failure, HttpObservation, TlsAlert
 from egressd.net.http.headers import redirect_url, select_headers

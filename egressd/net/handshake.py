@@ -6,7 +6,9 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.model.observation import Certificate, ChainFacts, Failure, TlsAlert, TlsObservation
 from egressd.net.scrub import scrub
@@ -29,8 +31,7 @@ _OUT_OF_MEMORY = "MALLOC_FAILURE"
 _HEX_BYTES = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outcome:
+class _Outcome(Struct, frozen=True, kw_only=True):
     """How a handshake ended; all fields empty: it succeeded."""
 
     failure: Failure | None = None

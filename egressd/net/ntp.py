@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import struct
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from egressd.clock import now
 from egressd.model.observation import Failure, NtpObservation
@@ -28,8 +29,7 @@ _ERA_PIVOT = 2**31
 """Smaller NTP seconds belong to era 1, which begins in 2036."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """The reply of an NTP server."""
 
     stratum: int

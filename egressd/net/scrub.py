@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.redaction import Redactor
 
@@ -56,8 +58,8 @@ def _redact_value(value: object, redactor: Redactor) -> Any:
         return redactor.clean(value)
     if isinstance(value, tuple):
         return tuple(_redact_value(one, redactor) for one in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        found = {one.name: getattr(value, one.name) for one in fields(value)}
+    if isinstance(value, Struct):
+        found = {name: getattr(value, name) for name in value.__struct_fields__}
         changed = {
             name: clean for name, old in found.items() if (clean := _redact_value(old, redactor)) != old
         }

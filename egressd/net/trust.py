@@ -10,9 +10,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from egressd.errors import ConfigError, UnreadableFileError
 from egressd.inputfile import read_file
@@ -39,8 +40,7 @@ _LEGACY_SERVER_CONNECT = 0x4
 _VENDOR_FOLDER = Path(__file__).parent / "vendor_roots"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VendorRoots:
+class VendorRoots(Struct, frozen=True, kw_only=True):
     """Roots outside the public web that a vendor's own clients have, for the vendor's own names.
 
     Nobody else can issue under them, so that a chain to one of them was not made on the way.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from egressd.model.alert import Alert, Notice, Queued
 from egressd.model.notification import Alerting, Receiver
@@ -65,8 +66,7 @@ class Push(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Senders:
+class Senders(Struct, frozen=True, kw_only=True):
     """The functions that send: the real ones, or a test's."""
 
     deliver: Deliver

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from egressd.model.alert import Notice, Outbox, Queued
 from egressd.model.notification import Feed, Notify, Receiver

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd import clock
 from egressd.bugs import report_bug
@@ -20,8 +21,7 @@ MOST_BUGS = 5
 """Unexpected exceptions in a row after which the notice is given up: the next one may work."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Retry:
+class Retry(Struct, kw_only=True):
     """How often delivery failed in a row, and when it may be tried again."""
 
     chance: Callable[[], float]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
+
+from msgspec import Struct
 
 from egressd.bugs import report_bug, run_again
 from egressd.errors import Part
@@ -30,8 +31,7 @@ class Worker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverySupervisor:
+class DeliverySupervisor(Struct, frozen=True, kw_only=True):
     """Runs the workers of the receivers that are configured. A reload interrupts no delivery."""
 
     store: DeliveryStore

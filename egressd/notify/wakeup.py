@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class Wakeup:
+class Wakeup(Struct):
     """Wakes all waiting tasks. Take `next` before looking for work, so that no call is missed."""
 
     next: asyncio.Event = field(default_factory=asyncio.Event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd import clock
 from egressd.model.alert import Outbox, Queued
@@ -20,8 +20,7 @@ on one message must not keep all that come after it."""
 Batch = tuple[Queued, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class QueueWorker:
+class QueueWorker(Struct, kw_only=True):
     """The delivery task of one receiver with a queue."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+
+from msgspec import to_builtins
 
 from egressd.model.plan import Plan, Probe, Target
 from egressd.model.settings import Proxy
@@ -25,15 +26,15 @@ def plan_document(plan: Plan) -> Mapping[str, object]:
         "region": plan.region,
         "strict": plan.strict,
         "private_link": plan.private_link,
-        "sources": [asdict(one) for one in plan.sources],
-        "resolvers": [asdict(one) for one in plan.resolvers],
+        "sources": [to_builtins(one) for one in plan.sources],
+        "resolvers": [to_builtins(one) for one in plan.resolvers],
         "proxy": _proxy(plan.proxy),
         "plain_proxy": _proxy(plan.plain_proxy),
         "arc_gateway": plan.arc_gateway,
         "routes": [{"name": one.name, "proxy": _proxy(one.proxy), "why": one.why} for one in plan.routes],
         "targets": [_target(one, probes.get(one.id, [])) for one in plan.targets],
-        "not_probed": [asdict(one) for one in plan.unsampled],
-        "coverage": [asdict(one) for one in plan.coverage],
+        "not_probed": [to_builtins(one) for one in plan.unsampled],
+        "coverage": [to_builtins(one) for one in plan.coverage],
         "controls": [
             {"id": one.id, "host": one.host or None, "address": one.address, "port": one.port, "why": one.why}
             for one in plan.controls
@@ -59,7 +60,7 @@ def _target(one: Target, probes: list[Probe]) -> Mapping[str, object]:
         "roles": one.roles,
         "one_of": one.one_of,
         "service_tags": one.service_tags,
-        "arc_gateway": asdict(one.gateway) if one.gateway else None,
+        "arc_gateway": to_builtins(one.gateway) if one.gateway else None,
         "probes": [_probe(probe) for probe in probes],
     }
 
@@ -71,7 +72,7 @@ def _probe(one: Probe) -> Mapping[str, object]:
         "via_proxy": one.via_proxy,
         "bypassed_by": one.bypassed_by or None,
         "to_compare": one.contrast,
-        "connect_to": asdict(one.connect_to) if one.connect_to else None,
+        "connect_to": to_builtins(one.connect_to) if one.connect_to else None,
     }
 
 

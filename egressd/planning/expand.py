@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.model.catalog import Discovery
 from egressd.model.endpoint import Direction, Endpoint, Protocol, SampleKind
@@ -34,8 +36,7 @@ NOT_CALLED = "not called"
 """Why a discovery call has no answer yet: it is made when a sweep begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpansionContext:
+class ExpansionContext(Struct, frozen=True, kw_only=True):
     """What expansion needs besides the rows."""
 
     values: PlaceholderValues
@@ -46,8 +47,7 @@ class ExpansionContext:
     resolvers: tuple[Resolver, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """A concrete host."""
 
     host: str
@@ -56,8 +56,7 @@ class Sample:
     siblings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expansion:
+class Expansion(Struct, frozen=True, kw_only=True):
     """A row and its samples; without any, `why` says why."""
 
     row: SelectedRow

@@ -8,8 +8,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+from msgspec import Struct
 
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
@@ -20,8 +21,7 @@ NEEDS_REGION = "needs `region`"
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceholderValues:
+class PlaceholderValues(Struct, frozen=True, kw_only=True):
     """The values of every placeholder."""
 
     region: str | None
@@ -34,8 +34,7 @@ class PlaceholderValues:
     """Whether the catalog has the region: names made from any other one may not exist."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Substitution:
+class Substitution(Struct, frozen=True, kw_only=True):
     """A text with its placeholders replaced: one text per combination of values."""
 
     texts: tuple[str, ...]

@@ -7,7 +7,9 @@ give the same plan, in the same order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.model.catalog import Catalog, Discovery, DiscoveryCall
 from egressd.model.endpoint import Endpoint, Expect, Need, Role, SampleKind
@@ -46,8 +48,7 @@ from egressd.planning.select import (
 from egressd.wording import host_port
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(Struct):
     """What is collected from the rows."""
 
     targets: list[Target] = field(default_factory=list)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.model.endpoint import SampleKind
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe, Target
@@ -17,8 +19,7 @@ VIA_PROXY = "|proxy"
 """The end of the id of a probe through the configured proxy; a route adds its own name instead."""
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(Struct):
     probe: Probe
     targets: list[str]
 

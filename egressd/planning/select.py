@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog, Inclusion
@@ -16,8 +18,7 @@ from egressd.planning.path.gateway import gateway_use, is_gateway, required, row
 from egressd.planning.pattern import glob_matches, glob_matches_host, pattern_covers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelectedRow:
+class SelectedRow(Struct, frozen=True, kw_only=True):
     """A selected endpoint."""
 
     endpoint: Endpoint

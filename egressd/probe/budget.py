@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.clock import monotonic
 from egressd.probe.pauses import Pauses
@@ -16,8 +17,7 @@ MAX_SLOT_SECONDS = 0.25
 """Seconds after which a probe is taken to wait for the network, and releases its slot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """A point on the monotonic clock."""
 
     at: float

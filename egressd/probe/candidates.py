@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.model.observation import DnsObservation, Failure, Observation
 from egressd.model.plan import Probe
@@ -22,8 +24,7 @@ PATIENCE = 1.5
 _SLOW = frozenset({Failure.TIMEOUT, Failure.MALFORMED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """The end of one lookup."""
 
     family: Family
@@ -38,8 +39,7 @@ class Answer:
         return self.seen.failure in _SLOW or gave_up
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """An address to dial, and the DNS answer it comes from."""
 
     family: Family

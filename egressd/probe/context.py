@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.clock import monotonic
 from egressd.model.observation import DnsObservation
@@ -37,8 +39,7 @@ def expand_resolvers(resolvers: Iterable[Resolver]) -> tuple[Resolver, ...]:
     return (*expanded.values(), *system[:1])
 
 
-@dataclass(slots=True, kw_only=True)
-class ProbeContext:
+class ProbeContext(Struct, kw_only=True):
     """The shared state of one sweep. A name is looked up once per resolver, type and source."""
 
     plan: Plan

@@ -5,7 +5,7 @@ Rule of the file: a cached control keeps its own timestamps, so that a report ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from egressd.clock import monotonic
 from egressd.model.plan import ControlKind, ControlPlan
@@ -23,8 +23,7 @@ TTL_SECONDS = {
 MAX_ENTRIES = 2000
 
 
-@dataclass(slots=True)
-class ControlCache:
+class ControlCache(Struct):
     """Results by control id."""
 
     _entries: dict[str, tuple[float, Control]] = field(default_factory=dict)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Observation
@@ -28,8 +30,7 @@ ALPN_HTTP1 = ("http/1.1",)
 Connect = Callable[[], Awaitable[bool]]
 
 
-@dataclass(slots=True, kw_only=True)
-class Conversation:
+class Conversation(Struct, kw_only=True):
     """One connection and its observations so far. Streams nest; closing the innermost closes all."""
 
     probe: Probe

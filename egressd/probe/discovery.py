@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.bugs import report_bug
 from egressd.clock import monotonic

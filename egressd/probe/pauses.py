@@ -11,9 +11,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 
 import structlog
+from msgspec import Struct, field
 
 from egressd import clock
 from egressd.model.settings import Limits
@@ -32,8 +32,7 @@ KEPT = 2000
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """All clocks at one moment, in seconds."""
 
     monotonic: float
@@ -51,8 +50,7 @@ class _Reading:
         )
 
 
-@dataclass(slots=True)
-class Pauses:
+class Pauses(Struct):
     """The pauses of this host while `watch` is open."""
 
     least: float = LEAST

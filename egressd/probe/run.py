@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from egressd.model.endpoint import Protocol
 from egressd.model.plan import Probe
@@ -24,8 +25,7 @@ from egressd.probe.conversation import Conversation, run_conversation
 from egressd.probe.via_proxy import run_probe_via_proxy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeRun:
+class ProbeRun(Struct, frozen=True, kw_only=True):
     """A probe in progress."""
 
     probe: Probe

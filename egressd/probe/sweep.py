@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.bugs import attempt, report_bug
 from egressd.clock import monotonic, timestamp
@@ -49,8 +51,7 @@ ENDED_BY_PEER = frozenset({Failure.NXDOMAIN, Failure.NODATA, Failure.RCODE, Fail
 """Failures that say the same however long this host took to read them."""
 
 
-@dataclass(slots=True, kw_only=True)
-class SweepRun:
+class SweepRun(Struct, kw_only=True):
     """The state of one sweep while it runs."""
 
     context: ProbeContext

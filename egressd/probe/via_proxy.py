@@ -5,8 +5,9 @@ The proxy resolves the target's name, so only the proxy's name is looked up here
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from egressd.destination import DEFAULT_PORTS
 from egressd.model.endpoint import Protocol

@@ -7,8 +7,10 @@ phase and suspects.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.attribution.blame.claims import sureness, who_text
 from egressd.attribution.reasons import REASONS
@@ -33,8 +35,7 @@ MOST_ASKS = 4
 MOST_LINES = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedFinding:
+class ReportedFinding(Struct, frozen=True, kw_only=True):
     """A finding of the sweep, or targets with the same verdict, as reports show it."""
 
     title: str

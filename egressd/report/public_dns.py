@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.observation import DnsObservation, Failure
 from egressd.model.plan import Target
@@ -18,8 +19,7 @@ LEAST_DOMAINS = 2
 _KINDS = {Failure.NXDOMAIN: "NXDOMAIN", Failure.NODATA: "no address", Failure.TIMEOUT: "no answer"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoPublicDns:
+class NoPublicDns(Struct, frozen=True, kw_only=True):
     """The sources from which no public name has an address, and what was asked in vain."""
 
     sources: tuple[str, ...]

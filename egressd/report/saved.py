@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from typing import Any, TypeVar
+
+import msgspec
 
 from egressd import __version__
 from egressd.errors import ReportFileError
 from egressd.firewall import Asks
 from egressd.model.observation import Observation, TlsObservation
 from egressd.model.plan import Plan, Probe, Target
-from egressd.model.recording import Control, ProbeRecord, Recording, Trail, Vantage
+from egressd.model.recording import ProbeRecord, Recording, Trail, Vantage
 from egressd.model.settings import ProbeRoute, Proxy
 from egressd.model.verdict import SourceVerdict, Sweep, TargetVerdict, Verdict, spared_targets
+from egressd.report.bounds import MAX_ITEMS
 from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.document import (
-    MAX_ITEMS,
     CatalogEntry,
-    ControlEntry,
-    ObservedTrail,
     Report,
     RunEntry,
     SampleEntry,
@@ -33,10 +32,10 @@ from egressd.report.document import (
     TrailEntry,
     VantageEntry,
     parse_report,
-    report_adapter,
 )
 from egressd.report.entries.plan import PlanEntry, ProbeEntry, ProxyEntry, RouteEntry
 from egressd.report.entries.rule import FindingEntry, rule_entries
+from egressd.report.older import as_today
 from egressd.report.summary import (
     by_profile,
     conclude,
@@ -49,19 +48,19 @@ from egressd.report.summary import (
 )
 from egressd.wording import is_stamp
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 MAX_TRAILS = 1_000
 """Of one probe: ten attempts at 32 addresses of two families make 640."""
 
 
 def to_json(sweep: Sweep) -> str:
     """Serialize a sweep as JSON text."""
-    return report_adapter().dump_json(to_report(sweep), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(to_report(sweep)), indent=2).decode() + "\n"
 
 
 def to_document(sweep: Sweep) -> dict[str, Any]:
     """Return a sweep as plain data, as parsing its JSON report would."""
-    data: dict[str, Any] = report_adapter().dump_python(to_report(sweep), mode="json")
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(to_report(sweep)))
     return data
 
 
@@ -71,7 +70,7 @@ def from_json(text: str) -> Recording:
     Raises:
         ReportFileError: it is not a report, or is inconsistent.
     """
-    report = parse_report(text)
+    report = as_today(parse_report(text))
     _check(report)
     trails = _trails(report)
     records = tuple(
@@ -86,15 +85,7 @@ def from_json(text: str) -> Recording:
         plan=_plan_of(report),
         vantage=convert_fields(Vantage, report.vantage, trust=tuple(report.vantage.trust.items())),
         records=records,
-        controls=tuple(
-            convert_fields(
-                Control,
-                one,
-                trails=tuple(convert_fields(Trail, trail) for trail in one.trails),
-                subject_trails=tuple(convert_fields(Trail, trail) for trail in one.subject_trails),
-            )
-            for one in report.controls
-        ),
+        controls=report.controls,
         baseline=report.baseline,
         evidence_since=report.run.evidence_since,
     )
@@ -123,15 +114,7 @@ def to_report(sweep: Sweep) -> Report:
             convert_fields(FindingEntry, one, rules=rule_entries(asks.of_finding(one)))
             for one in sweep.findings
         ),
-        controls=tuple(
-            convert_fields(
-                ControlEntry,
-                one,
-                trails=tuple(convert_fields(ObservedTrail, trail) for trail in one.trails),
-                subject_trails=tuple(convert_fields(ObservedTrail, trail) for trail in one.subject_trails),
-            )
-            for one in recording.controls
-        ),
+        controls=recording.controls,
         plan=_plan(sweep),
         rules=rule_entries(asks.rules()),
         baseline=recording.baseline,
@@ -198,7 +181,7 @@ def _targets(sweep: Sweep) -> Iterator[TargetEntry]:
 def _target(
     target: Target, judged: TargetVerdict, trails: tuple[TrailEntry, ...], *, not_needed: str | None
 ) -> TargetEntry:
-    verdict = {one.name: getattr(judged.verdict, one.name) for one in fields(Verdict)}
+    verdict = {name: getattr(judged.verdict, name) for name in Verdict.__struct_fields__}
     return convert_fields(
         TargetEntry,
         target,
@@ -295,7 +278,7 @@ def _moments(report: Report) -> Iterator[str]:
     yield from (report.run.started, report.run.finished)
     if report.run.evidence_since is not None:
         yield report.run.evidence_since
-    trails: list[ObservedTrail] = [trail for target in report.targets for trail in target.trails]
+    trails: list[Trail] = [trail for target in report.targets for trail in target.trails]
     trails += [trail for one in report.controls for trail in (*one.trails, *one.subject_trails)]
     for trail in trails:
         for one in trail.observations:
@@ -316,6 +299,6 @@ def _check_time(text: str) -> None:
 
 def convert_fields(kind: type[T], value: object, **more: object) -> T:
     """Build a `kind` from the fields it shares with a value, and from `more`."""
-    names = [one.name for one in fields(kind)]  # type: ignore[arg-type]  # always a dataclass
+    names = kind.__struct_fields__
     shared = {name: getattr(value, name) for name in names if name not in more and hasattr(value, name)}
     return kind(**shared, **more)

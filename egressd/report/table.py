@@ -6,7 +6,8 @@ Failures first, one entry for each finding; plain characters, so that it can be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from egressd import __version__
 from egressd.attribution.blame.claims import ruled_out_lines
@@ -49,8 +50,7 @@ _SECTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Details:
+class _Details(Struct, frozen=True, kw_only=True):
     """What findings are shown with."""
 
     asks: Asks

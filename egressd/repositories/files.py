@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from egressd.errors import UnreadableFileError
 from egressd.inputfile import read_file, why_unusable
@@ -23,8 +24,7 @@ MOST_NOTES = 1000
 """Notes kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mirror:
+class Mirror(Struct, frozen=True, kw_only=True):
     """A line of a list."""
 
     text: str
@@ -33,8 +33,7 @@ class Mirror:
     place: str
 
 
-@dataclass(slots=True, kw_only=True)
-class HostFiles:
+class HostFiles(Struct, kw_only=True):
     """Reads below a root, and keeps notes of what is wrong."""
 
     root: Path

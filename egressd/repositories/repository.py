@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from egressd.model.endpoint import Need
 from egressd.model.settings import Proxy
@@ -20,8 +21,7 @@ class PackageTool(StrEnum):
     ZYPPER = "zypper"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryPath:
+class RepositoryPath(Struct, frozen=True, kw_only=True):
     """How a package manager goes to a host: through a proxy, or directly, if that can be said."""
 
     proxy: Proxy | None = None
@@ -34,8 +34,7 @@ class RepositoryPath:
 DIRECT_BY_DEFAULT = RepositoryPath()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
+class Verification(Struct, frozen=True, kw_only=True):
     """How a package manager verifies certificates, where not by the system's rules alone."""
 
     place: str
@@ -44,8 +43,7 @@ class Verification:
     """A file of authorities; None: rules that egressd has not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class Repository(Struct, frozen=True, kw_only=True):
     """What a package manager fetches first of a repository, or of a mirror of it."""
 
     manager: PackageTool
@@ -67,8 +65,7 @@ class Repository:
     """Whether the manager has a certificate to show there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageHost:
+class PackageHost(Struct, frozen=True, kw_only=True):
     """What the readers read: files, variables, and the machine's architecture."""
 
     files: HostFiles

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from egressd.errors import ConfigError
 from egressd.model.endpoint import Cloud, Endpoint, Inspection, Provenance, Role
@@ -33,8 +34,7 @@ MOST_HOSTS_NAMED = 4
 LONGEST_ID = 64
 
 
-@dataclass(slots=True, kw_only=True)
-class HostRows:
+class HostRows(Struct, kw_only=True):
     """What is made of repositories, given the path that is configured for the rest."""
 
     settings: Settings

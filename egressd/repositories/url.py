@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.destination import DEFAULT_PORTS
 from egressd.model.endpoint import Protocol
@@ -19,8 +21,7 @@ _IN_PATH = "/%~:+@!$&'()*,;=[]"
 """Characters that stand in a path as they are: package managers encode the others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryUrl:
+class RepositoryUrl(Struct, frozen=True, kw_only=True):
     """An `http` or `https` URL."""
 
     scheme: str

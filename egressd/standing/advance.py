@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.event import TargetChanged, TargetEvent, TargetRemoved
@@ -23,8 +25,7 @@ FLAPPING = Flapping()
 NONE: frozenset[tuple[str, str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Result:
+class _Result(Struct, frozen=True, kw_only=True):
     """One result of one target and source, and the rules to apply it by."""
 
     target: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.observation import Failure
 from egressd.model.recording import Recording
@@ -12,8 +13,7 @@ SILENT = frozenset({Failure.TIMEOUT, Failure.NO_RESOURCES, Failure.OS_ERROR, Fai
 """Failures that packet loss or a busy host can cause."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeEnding:
+class ProbeEnding(Struct, frozen=True, kw_only=True):
     """How the trails of one target and source ended."""
 
     words: frozenset[str] = frozenset()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.model.event import FindingClosed, FindingOpened
 from egressd.model.observation import Timestamp
@@ -16,8 +18,7 @@ from egressd.standing.text import LONGEST_LINE, MOST_TARGETS, shorten, shorten_s
 FindingEvent = FindingOpened | FindingClosed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingPass:
+class FindingPass(Struct, frozen=True, kw_only=True):
     """What one pass means for the findings, besides what it found."""
 
     now: Timestamp

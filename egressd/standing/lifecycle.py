@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from egressd.model.standing import Lifecycle
 
 OK, SUSPECT, FAILING, RECOVERING, FLAPPING, SILENCED = Lifecycle
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True, kw_only=True):
     """Consecutive results that confirm a change."""
 
     explicit: int = 2

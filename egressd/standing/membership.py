@@ -7,7 +7,9 @@ is detected from. What it explained stays with it until it works again, or fails
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.model.observation import Timestamp
 from egressd.model.standing import Belief, FindingStanding, Standing
@@ -19,8 +21,7 @@ SETTLE = 600.0
 Key = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastLook:
+class LastLook(Struct, frozen=True, kw_only=True):
     """How a target stands after a pass, over its sources."""
 
     recovering: bool = False
@@ -76,8 +77,7 @@ def _ends_otherwise(before: Standing, after: Standing) -> bool:
     return before.ending != after.ending
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remainder:
+class Remainder(Struct, frozen=True, kw_only=True):
     """What stays with an open finding besides the targets that the last sweep names."""
 
     failing: tuple[str, ...] = ()

@@ -7,9 +7,11 @@ would stop them for as long as it was ahead, and one that is set ahead would let
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.model.observation import Timestamp
 from egressd.wording import is_stamp, stamp
@@ -35,8 +37,7 @@ MOMENTS = frozenset(
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStep:
+class ClockStep(Struct, frozen=True, kw_only=True):
     """A clock that was set. What it showed after `began` and up to `before` was wrong by the same time."""
 
     began: datetime
@@ -69,14 +70,14 @@ def after_step(value: T, step: ClockStep) -> T:
 def _moved(value: object, move: Callable[[Timestamp], Timestamp]) -> Any:
     if isinstance(value, tuple):
         return tuple(_moved(one, move) for one in value)
-    if not is_dataclass(value) or isinstance(value, type):
+    if not isinstance(value, Struct):
         return value
     changed = {}
-    for field in fields(value):
-        old = getattr(value, field.name)
-        new = _moment(old, move) if field.name in MOMENTS else _moved(old, move)
+    for name in value.__struct_fields__:
+        old = getattr(value, name)
+        new = _moment(old, move) if name in MOMENTS else _moved(old, move)
         if new != old:
-            changed[field.name] = new
+            changed[name] = new
     return replace(value, **changed) if changed else value
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+
+from msgspec import Struct
 
 from egressd.errors import OnBug, Part, isolate, raise_bug
 from egressd.model.observation import (
@@ -24,8 +25,7 @@ INTERCEPTED = "tls_mitm_"
 _DEPTHS = {DnsObservation: 1, TcpObservation: 2, ProxyObservation: 3, TlsObservation: 4, HttpObservation: 5}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetResult:
+class TargetResult(Struct, frozen=True, kw_only=True):
     """The verdict of one target and source, and what was measured."""
 
     target: str

@@ -8,7 +8,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.model.alert import Alert, Notice, Outbox, Queued
 from egressd.state.codec import decode_rows, encode, writable
@@ -21,8 +23,7 @@ Row = tuple[str, str]
 """A receiver's name and a notice's id."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertChanges:
+class AlertChanges(Struct, frozen=True, kw_only=True):
     """The changes that a save writes."""
 
     alerts: tuple[Alert, ...]
@@ -39,8 +40,7 @@ class AlertChanges:
         return any((self.alerts, self.removed, self.rows, self.done, self.tally is not None))
 
 
-@dataclass(slots=True)
-class AlertStore:
+class AlertStore(Struct):
     """The alerts and the queue in the file."""
 
     alerts: dict[str, Alert | None] = field(default_factory=dict)

@@ -6,13 +6,14 @@ A field that has another name on disk says so in its metadata: `field(metadata={
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Iterator
 from functools import cache
+from inspect import get_annotations
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from msgspec import Struct, to_builtins
 
 from egressd.bugs import report_bug
 from egressd.errors import Part
@@ -23,7 +24,6 @@ from egressd.wording import is_stamp
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     "target": event.TargetChanged,
@@ -47,12 +47,9 @@ def kind_of(one: Event) -> str:
     return _KINDS[type(one)]
 
 
-def encode(value: object) -> str:
-    """Write a dataclass as JSON; fields that are None are left out, and what is no character becomes `?`."""
-    try:
-        return _adapter(type(value)).dump_json(value, by_alias=True, exclude_none=True).decode()
-    except ValueError:  # a surrogate, from bytes of a file name or of a peer
-        return writable(json.dumps(to_dict(value), ensure_ascii=False, separators=(",", ":")))
+def encode(value: Struct) -> str:
+    """Write a value as JSON; fields that are None are left out, and what is no character becomes `?`."""
+    return writable(json.dumps(to_dict(value), ensure_ascii=False, separators=(",", ":")))
 
 
 def writable(text: str) -> str:
@@ -60,12 +57,16 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def to_dict(value: object) -> dict[str, Any]:
+def to_dict(value: Struct) -> dict[str, Any]:
     """Return what `encode` writes as a dict."""
-    found: dict[str, Any] = _adapter(type(value)).dump_python(
-        value, mode="json", by_alias=True, exclude_none=True
-    )
+    found: dict[str, Any] = _without_none(to_builtins(value))
     return found
+
+
+def _without_none(value: object) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(one) for key, one in value.items() if one is not None}
+    return [_without_none(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def decode(text: str, kind: type[T]) -> T:
@@ -75,12 +76,9 @@ def decode(text: str, kind: type[T]) -> T:
         ValueError: it is no such value.
     """
     try:
-        found: T = _adapter(kind).validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"not a {kind.__name__}: {where}: {first['msg']}") from None
-    return found
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+        raise ValueError(f"not a {kind.__name__}: {error}") from None
 
 
 def _with_times(value: T) -> T:
@@ -96,14 +94,23 @@ def _bad_times(value: object) -> Iterator[str]:
     if isinstance(value, tuple):
         for one in value:
             yield from _bad_times(one)
-    if not is_dataclass(value) or isinstance(value, type):
+    if not isinstance(value, Struct):
         return
-    for one in fields(value):
-        held = getattr(value, one.name)
-        if "Timestamp" not in str(one.type):
+    times = _time_fields(type(value))
+    for name in value.__struct_fields__:
+        held = getattr(value, name)
+        if name not in times:
             yield from _bad_times(held)
         elif not all(map(is_stamp, held if isinstance(held, tuple) else () if held is None else (held,))):
-            yield one.name
+            yield name
+
+
+@cache
+def _time_fields(kind: type[Struct]) -> frozenset[str]:
+    """Return the fields of a type that hold a time, or several, by how they are declared."""
+    parents = (one for one in kind.__mro__ if one.__module__.startswith("egressd."))
+    declared = [pair for one in parents for pair in get_annotations(one).items()]
+    return frozenset(name for name, hint in declared if "Timestamp" in str(hint))
 
 
 def decode_stored(body: object, kind: type[T]) -> T:

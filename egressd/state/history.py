@@ -7,10 +7,11 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from egressd.errors import EgressdError
 from egressd.model.event import (

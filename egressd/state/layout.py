@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 FILE = "state.db"
 VERSION = 2
@@ -42,8 +43,7 @@ CREATE = "".join(STEPS)
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """One table; `kinds` has a letter per column: number, text, or optional text."""
 
     name: str

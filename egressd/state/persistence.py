@@ -9,10 +9,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 
 from egressd import clock
 from egressd.bugs import report_bug
@@ -39,8 +39,7 @@ Identity = tuple[int, int] | None
 """Device and inode of a file; None: there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Which directory and which files are in use: names may come to mean others."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from egressd.model.event import (
     Event,
@@ -17,8 +18,7 @@ from egressd.model.event import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True):
     """Which events are wanted: every field that is not empty must match. Patterns may hold `*`."""
 
     target: str | None = None

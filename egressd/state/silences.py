@@ -13,12 +13,12 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec import Struct
 
 from egressd.errors import EgressdError
 from egressd.model.alert import Silence
@@ -41,8 +41,7 @@ class SilencesFileError(EgressdError):
     """The file can't be read, written or understood."""
 
 
-@dataclass(slots=True)
-class SilencesFile:
+class SilencesFile(Struct):
     """The daemon's view of the file: read again when it changes."""
 
     directory: Path

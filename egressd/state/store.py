@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.model.alert import Alert, Outbox
@@ -37,8 +38,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedState:
+class SavedState(Struct, frozen=True, kw_only=True):
     """The state a daemon starts with."""
 
     standings: Standings = field(default_factory=Standings)
@@ -49,8 +49,7 @@ class SavedState:
     outbox: Outbox = field(default_factory=Outbox)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Profile:
+class _Profile(Struct, frozen=True, kw_only=True):
     name: str
     at: Timestamp
 

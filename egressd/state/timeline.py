@@ -10,8 +10,10 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.model.observation import Timestamp
 from egressd.model.standing import Standing
@@ -36,8 +38,7 @@ _BEFORE = "SELECT at, kind FROM events WHERE id < ? ORDER BY id DESC LIMIT 1"
 _ROUTINE = "SELECT at FROM events WHERE id = (SELECT min(id) FROM events WHERE routine = 1)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedChange:
+class RecordedChange(Struct, frozen=True, kw_only=True):
     """One change of a belief, without its evidence."""
 
     target: str
@@ -52,16 +53,14 @@ class RecordedChange:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Struct, frozen=True, kw_only=True):
     """A time, from a moment to another."""
 
     begin: Timestamp
     end: Timestamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
+class Segment(Struct, frozen=True, kw_only=True):
     """A time in which a target was believed to be the same."""
 
     begin: Timestamp
@@ -70,8 +69,7 @@ class Segment:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeRecord:
+class ChangeRecord(Struct, frozen=True, kw_only=True):
     """The changes of a time."""
 
     since: Timestamp

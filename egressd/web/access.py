@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from msgspec import Struct, field
 
 from egressd.errors import ConfigError
 from egressd.web.login import Login
@@ -18,8 +18,7 @@ log = structlog.get_logger("egressd")
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRules:
+class AccessRules(Struct, frozen=True, kw_only=True):
     """What one reading of the file gave."""
 
     config: WebConfig = field(default_factory=WebConfig)
@@ -27,8 +26,7 @@ class AccessRules:
     context: ServerContext | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Access:
+class Access(Struct, kw_only=True):
     """The rules in force. A file that became invalid leaves them as they are."""
 
     rules: AccessRules = field(default_factory=AccessRules)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
+from msgspec import Struct
 
 from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
@@ -69,8 +69,7 @@ def make_app(gate: Gate, holder: SnapshotHolder, intents: Intents, catalog: Cata
     return app
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handlers:
+class Handlers(Struct, frozen=True, kw_only=True):
     """The request handlers. Each reads the snapshot once."""
 
     holder: SnapshotHolder

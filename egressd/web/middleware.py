@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import LooseHeaders
+from msgspec import Struct
 
 from egressd.bugs import report_bug
 from egressd.daemon.holder import SnapshotHolder
@@ -43,8 +43,7 @@ LARGEST_BODY = 4096
 _SAFE = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(Struct, frozen=True, kw_only=True):
     """Lets requests in or refuses them, by the rules in force."""
 
     access: Access

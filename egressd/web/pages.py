@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
+from msgspec import Struct, field
 
 from egressd import clock
 from egressd.attribution.reasons import find_reason
@@ -29,8 +29,7 @@ from egressd.web.template import POLICY, STATIC, render_page, root_of, static_fi
 HTML = {hdrs.CONTENT_TYPE: "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageHandlers:
+class PageHandlers(Struct, frozen=True, kw_only=True):
     """The request handlers of the pages. What is not there is 404, whatever a path says."""
 
     holder: SnapshotHolder

@@ -7,9 +7,10 @@ target not twice in quick succession, so that egressd can't be used to flood oth
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
 
 from aiohttp import hdrs, web
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.daemon.holder import SnapshotHolder
@@ -32,8 +33,7 @@ HEAD_START = 0.5
 """Seconds by which we give up before Prometheus does, so that it gets an answer."""
 
 
-@dataclass(slots=True, kw_only=True)
-class ProbeEndpoint:
+class ProbeEndpoint(Struct, kw_only=True):
     """Answers `/probe`."""
 
     holder: SnapshotHolder

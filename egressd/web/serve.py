@@ -6,12 +6,12 @@ import asyncio
 import errno
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
+from msgspec import Struct, field
 
 from egressd import clock
 from egressd.bugs import run_again
@@ -74,8 +74,7 @@ async def serve(holder: SnapshotHolder, settings: Settings, intents: Intents, *,
     await server.run()
 
 
-@dataclass(slots=True, kw_only=True)
-class Server:
+class Server(Struct, kw_only=True):
     """The daemon's HTTP server."""
 
     holder: SnapshotHolder

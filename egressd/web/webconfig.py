@@ -7,11 +7,11 @@ Relative paths start at the folder of the file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+from msgspec import Struct
 from pydantic import AfterValidator, Field, Strict, ValidationError
 
 from egressd.errors import ConfigError
@@ -30,8 +30,7 @@ class ClientAuth(StrEnum):
     REQUIRED = "RequireAndVerifyClientCert"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerTls:
+class ServerTls(Struct, frozen=True, kw_only=True):
     """TLS settings of the server."""
 
     cert_file: Path
@@ -49,8 +48,7 @@ class ServerTls:
         return tuple(one for one in (self.cert_file, self.key_file, self.client_ca_file) if one)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebConfig:
+class WebConfig(Struct, frozen=True, kw_only=True):
     """A web configuration; the defaults without a file."""
 
     tls: ServerTls | None = None

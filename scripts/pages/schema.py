@@ -1,4 +1,4 @@
-"""The JSON Schemas of a report and of a stream, made from their dataclasses."""
+"""The JSON Schemas of a report and of a stream, made from their types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
-from pydantic import TypeAdapter
+import msgspec
 
 from egressd.model import endpoint, observation, plan, recording, settings, verdict
 from egressd.report import document
@@ -33,26 +33,25 @@ _NOISE = ("title", "default")
 
 def render_schema() -> str:
     """Render the schema of a report as it is shipped."""
-    return _render(document.report_adapter(), document.SCHEMA, "Report")
+    return _render(document.Report, document.SCHEMA)
 
 
 def render_stream_schema() -> str:
     """Render the schema of a line of a stream as it is shipped."""
-    return _render(line.line_adapter(), line.STREAM, "")
+    return _render(line.Line, line.STREAM)
 
 
-def _render(adapter: TypeAdapter[Any], schema: str, root: str) -> str:
+def _render(kind: Any, schema: str) -> str:
     """Render a schema. Every key is always written, so every key is required."""
-    made = adapter.json_schema(mode="serialization", by_alias=True)
-    for name, one in made["$defs"].items():
+    (made,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    for name, one in parts.items():
         _tidy(one, name)
-    _tidy(made, root)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{schema.replace('/', ':')}",
         "title": schema,
     }
-    return json.dumps(head | made, indent=1) + "\n"
+    return json.dumps(head | {"$defs": dict(sorted(parts.items()))} | made, indent=1) + "\n"
 
 
 def _tidy(one: dict[str, Any], name: str) -> None:
@@ -78,7 +77,7 @@ def _drop(node: Any) -> None:
 
 @cache
 def _docstrings(name: str) -> dict[str, str]:
-    """Return the docstrings under the fields of a dataclass, those of its parents included."""
+    """Return the docstrings under the fields of a type, those of its parents included."""
     kind = next((getattr(one, name) for one in _MODULES if hasattr(one, name)), None)
     texts: dict[str, str] = {}
     for one in reversed(inspect.getmro(kind)[:-1] if inspect.isclass(kind) else ()):

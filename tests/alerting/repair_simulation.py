@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from egressd.alerting import active_silences, advance_alerts, silenced_pairs
 from egressd.alerting.inhibit import OF_ONE_TARGET

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.alert import AlertName, AlertState, NoticeKind, Resolution
 from egressd.model.endpoint import Need

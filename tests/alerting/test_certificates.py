@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.alerting.conditions import EXPIRING_WITHIN, conditions_of
 from egressd.alerting.context import AlertContext
@@ -38,7 +38,7 @@ def found(snapshot: Snapshot, fault: AlertName, *, now: datetime = SEEN) -> list
 def believing(snapshot: Snapshot, **changes: object) -> Snapshot:
     """Return the snapshot with another standing of its one target."""
     (one,) = snapshot.standings.targets
-    changed: Standing = replace(one, **changes)  # type: ignore[arg-type]  # fields of a standing
+    changed: Standing = replace(one, **changes)
     return replace(snapshot, standings=Standings(targets=(changed,), findings=()))
 
 

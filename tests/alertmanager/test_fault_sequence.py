@@ -10,12 +10,13 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.model.alert import Alert, Queued

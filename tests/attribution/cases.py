@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.model.endpoint import Expect, Need, Protocol, SampleKind

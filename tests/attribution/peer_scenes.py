@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, TcpObservation

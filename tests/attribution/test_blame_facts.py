@@ -6,10 +6,10 @@ A new row needs an entry in `ROWS`; `test_every_row_is_tested` fails without one
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.attribution.blame.facts import FACTS, Accusation, Fact
 from egressd.attribution.facts.sweep_index import SweepIndex

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.attribution.by_hand import check_by_hand
 from egressd.attribution.facts.trail_context import TrailContext

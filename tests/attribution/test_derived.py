@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from egressd.attribution import judge
 from egressd.attribution.facts.sweep_index import SweepIndex

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.attribution import judge
 from egressd.model.endpoint import Protocol, SampleKind

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.attribution import judge, plan_followups
 from egressd.attribution.control_results.contrast import ROUNDS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.attribution import judge, plan_followups
 from egressd.attribution.facts.sweep_index import SweepIndex

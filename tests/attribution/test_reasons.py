@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import string
 import types
@@ -11,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from msgspec import Struct
 
 from egressd.attribution.advice import advise, values_of
 from egressd.attribution.blame.suspects import DECIDED_BY
@@ -165,8 +165,8 @@ def has_path(owner: type, names: list[str]) -> bool:
 
 
 def values_in(hint: object) -> Iterator[type]:
-    """Yield the dataclasses in a type hint."""
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+    """Yield the structures in a type hint."""
+    if isinstance(hint, type) and issubclass(hint, Struct):
         yield hint
     elif isinstance(hint, types.GenericAlias | types.UnionType) or typing.get_args(hint):
         for part in typing.get_args(hint):

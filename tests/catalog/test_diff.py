@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.catalog import load_catalog
 from egressd.catalog.diff import compare_catalogs, render_catalog_diff_json, render_catalog_diff_text

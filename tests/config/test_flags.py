@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from egressd.config.flags import Flags, apply_flags
 from egressd.errors import ExitCode, UsageError

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
+from msgspec.structs import replace
 
 from egressd.config.addresses import names_of, places_of, reserved_addresses, resolver_places
 from egressd.config.warnings import appliance_warnings

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import cast
+
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.daemon.holder import SnapshotHolder

@@ -8,7 +8,6 @@ import os
 import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from inspect import isgeneratorfunction
 from types import CodeType, FunctionType
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 import structlog
+from msgspec.structs import replace
 
 import egressd
 from egressd import clock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from egressd.daemon.counters import count_results, reachable_profiles
 from egressd.model.observation import Phase

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import fnmatchcase
+
+from msgspec.structs import replace
 
 from egressd.firewall import Action, FirewallRule
 from egressd.firewall.rule import ANY_DEPTH

@@ -8,11 +8,11 @@ import io
 import json
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from egressd import clock

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import UTC
 from enum import Enum
 from functools import cache
@@ -12,6 +11,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union
 
 from hypothesis import strategies as st
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields, replace
 
 from egressd.model.observation import Observation, Phase
 from egressd.model.plan import ControlKind
@@ -134,7 +135,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.none()
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and issubclass(kind, Struct):
         return records(kind)
     return _generic(kind)
 
@@ -153,12 +154,12 @@ def _generic(kind: Any) -> st.SearchStrategy[Any]:
 
 
 def records(kind: type, **chosen: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return a strategy for a dataclass: any value in each field; those with a default often have it."""
+    """Return a strategy for a structure: any value in each field; those with a default often have it."""
     hints = typing.get_type_hints(kind)
     strategies: dict[str, st.SearchStrategy[Any]] = {}
     for one in fields(kind):
         strategy = chosen[one.name] if one.name in chosen else _field(one.name, hints[one.name])
-        if one.default is not MISSING and one.name not in chosen:
+        if one.default is not NODEFAULT and one.name not in chosen:
             strategy = st.just(one.default) | strategy
         strategies[one.name] = strategy
     return st.builds(kind, **strategies)
@@ -194,7 +195,7 @@ KINDS = st.sampled_from(ControlKind)
 
 @st.composite
 def mutated(draw: st.DrawFn, whole: Any) -> Any:
-    """Return a dataclass with up to four values of its observations exchanged for others."""
+    """Return a structure with up to four values of its observations exchanged for others."""
     places = list(_places(whole))
     for _ in range(draw(st.integers(1, 4)) if places else 0):
         path, kind = draw(st.sampled_from(places))
@@ -210,13 +211,13 @@ def _places(value: Any, path: tuple[str | int, ...] = (), *, inside: bool = Fals
     if isinstance(value, tuple):
         for number, one in enumerate(value):
             yield from _places(one, (*path, number), inside=inside)
-    elif is_dataclass(value) and not isinstance(value, type):
+    elif isinstance(value, Struct):
         within = inside or isinstance(value, typing.get_args(Observation))
         hints = typing.get_type_hints(type(value)) if within else {}
-        for one in fields(value):
-            if within and one.name != "phase":
-                yield (*path, one.name), hints[one.name]
-            yield from _places(getattr(value, one.name), (*path, one.name), inside=within)
+        for name in value.__struct_fields__:
+            if within:
+                yield (*path, name), hints[name]
+            yield from _places(getattr(value, name), (*path, name), inside=within)
 
 
 def _with(value: Any, path: tuple[str | int, ...], new: Any) -> Any:

@@ -12,12 +12,13 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from egressd.attribution import judge
 from egressd.engine.once import run_once

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.attribution import judge
 from egressd.attribution.blame.parties import FAR_END, NAME_PARTIES, ON_THE_WAY

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.attribution import judge
 from egressd.model.observation import DnsObservation, Observation, TcpObservation, TlsObservation

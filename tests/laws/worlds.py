@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.attribution import judge
 from egressd.attribution.blame.facts import FACTS
@@ -47,7 +49,7 @@ def claims_of(sweep: Sweep) -> list[tuple[str, Verdict | Finding]]:
 
 
 def mapped(value: T, change: Callable[[Any], Any]) -> T:
-    """Return a value with every dataclass and text within, the inner ones first, put through a function."""
+    """Return a value with every structure and text within, the inner ones first, put through a function."""
     return _mapped(value, change)  # type: ignore[no-any-return]  # as it came
 
 
@@ -56,8 +58,8 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
         return value
     if isinstance(value, tuple):
         return tuple(_mapped(one, change) for one in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        inner = {one.name: _mapped(getattr(value, one.name), change) for one in fields(value)}
+    if isinstance(value, Struct):
+        inner = {name: _mapped(getattr(value, name), change) for name in value.__struct_fields__}
         changed = {name: new for name, new in inner.items() if new is not getattr(value, name)}
         return change(replace(value, **changed) if changed else value)
     return change(value) if isinstance(value, str) else value

@@ -29,7 +29,7 @@ def test_fields_of_the_report_exist() -> None:
     keys = {"local_address", "local_port", "remote_address", "remote_port", "started", "sni"}
     for key in keys:
         assert f"`{key}`" in PAGE or f".{key}`" in PAGE
-    assert keys <= {*TcpObservation.__dataclass_fields__, *TlsObservation.__dataclass_fields__}
+    assert keys <= {*TcpObservation.__struct_fields__, *TlsObservation.__struct_fields__}
 
 
 @pytest.mark.skipif(SQUID is None, reason="squid is not installed (Debian's package squid-openssl)")

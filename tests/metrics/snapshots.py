@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from egressd.alerting import advance_alerts
 from egressd.model.endpoint import Need, Protocol, SampleKind

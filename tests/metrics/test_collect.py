@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from egressd.metrics.table import METRICS, MOST_REASONS

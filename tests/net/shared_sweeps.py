@@ -9,11 +9,11 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import pytest
+from msgspec import to_builtins
 
 from tests.net.run_egressd import Run
 
@@ -65,7 +65,7 @@ class Sweeps:
             return _read(done)
         fresh = self._folder / f"{world.name}.fresh"
         try:
-            fresh.write_text(json.dumps(asdict(world.sweep())), encoding="utf-8")
+            fresh.write_text(json.dumps(to_builtins(world.sweep())), encoding="utf-8")
         except BaseException:
             fresh.write_text(json.dumps(traceback.format_exc()), encoding="utf-8")
             raise

@@ -6,12 +6,12 @@ import os
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import to_builtins
 
 from egressd.model.observation import Failure, TlsObservation
 from egressd.net.handshake import handshake
@@ -155,7 +155,7 @@ def recorded(ders: Iterable[bytes]) -> object:
     """Parse a chain and return all that is recorded of it."""
     chain = tuple(parse_certificate(one) for one in ders)
     roots = RootSet([])
-    return [asdict(one.facts) for one in chain], asdict(
+    return [to_builtins(one.facts) for one in chain], to_builtins(
         chain_facts(chain, "web.test", public=roots, trusted=roots)
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind
@@ -24,14 +24,14 @@ def condition(name: str = "a", **fields: object) -> Condition:
         targets=(name,),
         sources=("default",),
     )
-    return replace(made, **fields)  # type: ignore[arg-type]  # as given
+    return replace(made, **fields)
 
 
 def alert(name: str = "a", state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
     """Return an alert about a target."""
     made = condition(name)
     base = Alert(condition=made, state=state, started=AT, opened=AT, notified=made, notified_at=AT, notices=1)
-    return replace(base, **fields)  # type: ignore[arg-type]  # as given
+    return replace(base, **fields)
 
 
 def notice(number: int = 1, kind: NoticeKind = NoticeKind.OPENED, *, at: str | None = None) -> Notice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from egressd.model.notification import Receiver
 from egressd.notify.receivers import BY_TYPE
@@ -16,4 +16,4 @@ def sample_receiver(type_name: str, name: str = "hook", **fields: object) -> Rec
     made = Receiver(name=name, type=type_name, transport=HttpTransport(urls=()), feed=settings.feed)
     if issubclass(settings, DigestSettings):
         made = replace(made, digest=5, wait=5.0)
-    return replace(made, **fields)  # type: ignore[arg-type]  # as given
+    return replace(made, **fields)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from unittest.mock import patch
+
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.daemon.delivery_store import DaemonDeliveryStore

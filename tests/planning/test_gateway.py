@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Endpoint, Forwarding, Need, Protocol, Samples

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from egressd.catalog import load_catalog
 from egressd.model.catalog import Catalog, Profile
@@ -53,7 +52,7 @@ def offered(catalog: Catalog) -> Catalog:
 
 
 def problem(catalog: Catalog, *profiles: str, **changes: object) -> str | None:
-    settings = replace(Settings(profiles=profiles), **changes)  # type: ignore[arg-type]  # a test names them
+    settings = replace(Settings(profiles=profiles), **changes)
     return place_problem(offered(catalog), settings)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.observation import HttpObservation, NtpObservation, Observation
 from egressd.model.recording import ProbeRecord, Trail

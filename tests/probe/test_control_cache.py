@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.plan import ControlKind, ControlPlan
 from egressd.model.recording import Control
@@ -60,7 +59,7 @@ def test_other_target_is_a_miss(now: list[float], other: dict[str, object]) -> N
     """A control with the same id and another target runs again."""
     known = ControlCache()
     known.put(result_of(ASKED))
-    assert known.get(replace(ASKED, **other)) is None  # type: ignore[arg-type]  # fields by name
+    assert known.get(replace(ASKED, **other)) is None
 
 
 def test_what_a_failure_is_explained_by_is_not_reused() -> None:

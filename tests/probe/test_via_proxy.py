@@ -6,9 +6,9 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, HttpObservation, Phase, ProxyObservation, TcpObservation
@@ -58,7 +58,7 @@ def context_of(probe: Probe, port: int, **limits: object) -> ProbeContext:
         sources=(Source(name="default"),),
         resolvers=(),
         trust=Trust(),
-        limits=replace(Limits(families=(Family.IPV4,), connect_timeout=1.0, deadline=4.0), **limits),  # type: ignore[arg-type]  # fields of it
+        limits=replace(Limits(families=(Family.IPV4,), connect_timeout=1.0, deadline=4.0), **limits),
         proxy=proxy,
     )
     resolvers = (Resolver(name="system"),)

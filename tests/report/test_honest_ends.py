@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need

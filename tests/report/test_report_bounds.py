@@ -14,7 +14,7 @@ import pytest
 
 from egressd.errors import ReportFileError
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.document import MAX_ITEMS, MAX_TEXT, MAX_VALUES
+from egressd.report.bounds import MAX_ITEMS, MAX_TEXT, MAX_VALUES
 from egressd.report.saved import MAX_TRAILS, from_json, to_document
 
 SweepOf = Callable[..., Sweep]

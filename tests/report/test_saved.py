@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from egressd.attribution import judge
 from egressd.errors import ReportFileError
@@ -33,7 +33,7 @@ from egressd.model.plan import Target, Unsampled
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail
 from egressd.model.settings import ProbeRoute, Proxy
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.document import MAX_VALUES
+from egressd.report.bounds import MAX_VALUES
 from egressd.report.saved import from_json, to_document, to_json
 
 SweepOf = Callable[..., Sweep]
@@ -224,16 +224,16 @@ def _broken(sweep: Sweep, change: Callable[[dict[str, Any]], object]) -> str:
         ),
         (lambda one: one.update(schema="other.sweep/2"), 'its schema is not "egressd.sweep/1"'),
         (lambda one: one.pop("schema"), "its schema is not"),
-        (lambda one: one["run"].pop("started"), "run.started: field required"),
+        (lambda one: one["run"].pop("started"), "run: object missing required field `started`"),
         (lambda one: one["run"].update(started="yesterday"), "not a UTC time: 'yesterday'"),
         (lambda one: one["run"].update(started="2026-11-20T03:10:04"), "not a UTC time"),
         (
             lambda one: one["targets"][0].update(port="443"),
-            "targets[0].port: input should be a valid integer",
+            "targets[0].port: expected `int`, got `str`",
         ),
         (
             lambda one: one["targets"][0].update(sample={"kind": "guess"}),
-            "targets[0].sample.kind: input should be",
+            "targets[0].sample.kind: invalid enum value",
         ),
         (lambda one: one["targets"].append(one["targets"][0]), "duplicate name: target"),
         (lambda one: one["plan"]["probes"].append(one["plan"]["probes"][0]), "duplicate name: probe"),
@@ -248,11 +248,11 @@ def _broken(sweep: Sweep, change: Callable[[dict[str, Any]], object]) -> str:
         (lambda one: one["targets"][0]["trails"][0].update(probe="p1"), "a probe that is not its own"),
         (
             lambda one: one["targets"][0]["trails"][0]["observations"][0].update(phase="sorcery"),
-            "targets[0].trails[0].observations[0]: input tag 'sorcery'",
+            "targets[0].trails[0].observations[0].phase: invalid value",
         ),
         (
             lambda one: one["targets"][0]["trails"][0]["observations"][0].update(elapsed_ms=float("nan")),
-            "should be a finite number",
+            "not JSON, which --format json writes (invalid character",
         ),
     ],
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
+from msgspec.structs import replace
 
 from egressd.errors import ReportFileError
 from egressd.model.verdict import Outcome, Sweep

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.alert import Alert, AlertState, Condition
 from egressd.model.snapshot import Counters
@@ -73,5 +73,5 @@ def test_alerts_and_counters_move_as_a_whole() -> None:
 def test_every_moment_is_known() -> None:
     """A field that is added to what is remembered moves as well."""
     for kind in (Alert, Condition, FindingStanding, Standing):
-        named = {one.name for one in fields(kind) if "Timestamp" in str(one.type)}
+        named = {name for name, hint in kind.__annotations__.items() if "Timestamp" in hint}
         assert named <= MOMENTS, kind

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_every_row_is_read_and_written_the_same(directory: Path) -> None:
             "findings": FindingStanding,
             "memory WHERE name GLOB 'discovery/*'": Discovery,
         }
-        rows = [
+        rows: list[tuple[str, type[Any]]] = [
             (body, kind)
             for table, kind in tables.items()
             for (body,) in connection.execute(f"SELECT body FROM {table}")

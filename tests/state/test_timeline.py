@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.event import DaemonStarted, DaemonStopped, Event, SweepFinished
 from egressd.model.standing import Standings

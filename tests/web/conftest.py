@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from egressd.catalog import load_catalog
 from egressd.daemon.holder import SnapshotHolder

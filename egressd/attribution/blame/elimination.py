@@ -7,8 +7,10 @@ fact points to the first, or two are left. Low: otherwise. Who did it is never s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.attribution.blame.facts import FACTS, Accusation, Fact
 from egressd.attribution.blame.parties import far_end_of, parties_present, unidentified
@@ -20,8 +22,7 @@ from egressd.model.verdict import Blame, Confidence, RuledOut, Suspect, Verdict
 NONE_RULED_OUT: Mapping[Blame, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attribution:
+class Attribution(Struct, frozen=True, kw_only=True):
     """Who caused a failure."""
 
     blame: Blame
@@ -99,8 +100,7 @@ def common_attribution(verdicts: Sequence[Verdict], *, same_device: bool = False
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedFact:
+class SharedFact(Struct, frozen=True, kw_only=True):
     """A fact over several targets, as no trail alone shows it: whom it rules out, and whom it points to."""
 
     says: str

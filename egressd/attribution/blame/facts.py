@@ -9,7 +9,8 @@ nothing. Reasoning is from protocol definitions: RFC 8446 (TLS), 9112 and 9113 (
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.blame.parties import FAR_END, NAME_PARTIES, ON_THE_WAY
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, sni_contrast
@@ -55,8 +56,7 @@ NEGOTIATION_ALERTS = frozenset({40, 70, 71, 109, 120})
 """Alerts of who read the whole offer and takes none of its versions, ciphers or protocols (RFC 8446, 6.2)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accusation:
+class Accusation(Struct, frozen=True, kw_only=True):
     """A failure of one trail, as a rule explained it."""
 
     context: TrailContext
@@ -64,8 +64,7 @@ class Accusation:
     phase: Phase | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(Struct, frozen=True, kw_only=True):
     """One row of the table."""
 
     name: str

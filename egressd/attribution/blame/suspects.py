@@ -7,15 +7,15 @@ What decides between them is said per party: the log line or the check that show
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.verdict import Blame
 
 _B = Blame
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(Struct, frozen=True, kw_only=True):
     """Who can cause one kind of failure."""
 
     parties: tuple[Blame, ...]

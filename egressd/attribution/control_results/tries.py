@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import (
@@ -42,8 +43,7 @@ class ControlResult(StrEnum):
     FAILED_OTHERWISE = "failed otherwise"
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How a conversation failed, as far as two failures can be told apart."""
 
     phase: Phase

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.attribution.advice import advise_all, source_order, values_of, values_of_all
 from egressd.attribution.blame.elimination import (
@@ -145,8 +147,7 @@ def finding_about_path(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concerned:
+class Concerned(Struct, frozen=True, kw_only=True):
     """The judgements of a cause, from every source."""
 
     alike: tuple[TargetJudgement, ...]

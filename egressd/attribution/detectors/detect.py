@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from egressd.attribution.detectors import missing_rules, path
 from egressd.attribution.detectors.detector_input import DetectorInput, Verdicts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.target_judgement import TargetJudgement
@@ -15,8 +16,7 @@ EGRESSD_CODES = frozenset({"internal_error", "not_probed"})
 Verdicts = Mapping[tuple[str, str], Verdict]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorInput:
+class DetectorInput(Struct, frozen=True, kw_only=True):
     """The judgements of a sweep, and the targets that a finding claims already."""
 
     index: SweepIndex

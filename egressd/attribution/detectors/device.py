@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.blame.parties import FAR_END
 from egressd.attribution.detectors.detector_input import DetectorInput
@@ -19,8 +20,7 @@ from egressd.attribution.trail_judgement import Match
 from egressd.wording import name_first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceGroup:
+class DeviceGroup(Struct, frozen=True, kw_only=True):
     """Targets that one device breaks."""
 
     key: str

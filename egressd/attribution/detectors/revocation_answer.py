@@ -6,9 +6,10 @@ A CRL and a certificate are DER, and an OCSP responder has no pages: an answer i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urljoin
+
+from msgspec import Struct
 
 from egressd.attribution.blame.authorship import DEVICE_STATUSES
 from egressd.attribution.facts.address import AddressKind, kind_of_address
@@ -41,8 +42,7 @@ class FetchEnd(StrEnum):
     """An answer in HTTP that says there is nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedFetch:
+class FailedFetch(Struct, frozen=True, kw_only=True):
     """A URL, and how fetching it ended."""
 
     url: CertificateUrl
@@ -80,15 +80,14 @@ class FailedFetch:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageMark:
+class PageMark(Struct, frozen=True, kw_only=True):
     """What two answers share that the same device wrote."""
 
     status: int | None
     title: str
     leads_to: str
     """The host that a redirect leads to."""
-    start: str = field(repr=False)
+    start: str
 
 
 def end_of(url: CertificateUrl, last: Observation) -> FetchEnd | None:

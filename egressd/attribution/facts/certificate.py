@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.facts.address import AddressKind, parse_ip
 from egressd.attribution.facts.chain import lacks_public_link
@@ -44,8 +45,7 @@ def names_neighbour(context: TrailContext) -> bool:
     return is_name and domain_of(context.probe.host) in {domain_of(one) for one in tls.chain[0].san}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateUrl:
+class CertificateUrl(Struct, frozen=True, kw_only=True):
     """A plain-HTTP URL in a certificate."""
 
     kind: str

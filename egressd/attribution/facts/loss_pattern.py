@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import comb
+
+from msgspec import Struct
 
 from egressd.attribution.facts.stats import DIRECT, Endpoint
 from egressd.model.observation import Failure, HttpObservation, Phase, TcpObservation, TlsObservation
@@ -44,8 +45,7 @@ class LossPattern(StrEnum):
     """They began while more connections were open than where an answer came at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dial:
+class Dial(Struct, frozen=True, kw_only=True):
     """The first dial of a candidate address."""
 
     endpoint: Endpoint
@@ -63,8 +63,7 @@ class Dial:
     """Whether nothing was lost once it was established; None: unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossPatterns:
+class LossPatterns(Struct, frozen=True, kw_only=True):
     """The patterns of a sweep."""
 
     by_source: Mapping[tuple[str, Family], LossPattern]

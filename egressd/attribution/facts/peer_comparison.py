@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.facts.address import (
     AddressKind,
@@ -40,8 +41,7 @@ _SCOPES = {
 https://learn.microsoft.com/azure/azure-monitor/fundamentals/private-link-security."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameView:
+class NameView(Struct, frozen=True, kw_only=True):
     """What a name leads to for programs of this host: by family, private endpoints and public addresses."""
 
     private: frozenset[Family]
@@ -62,8 +62,7 @@ class NameView:
         return "; ".join(f"{' '.join(some)} by {' and '.join(one)}" for some, one in places.items())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerComparison:
+class PeerComparison(Struct, frozen=True, kw_only=True):
     """What one conversation can be compared with."""
 
     loss_patterns: LossPatterns

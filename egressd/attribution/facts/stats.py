@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+
+from msgspec import Struct
 
 from egressd.attribution.facts.address import Networks, is_ordinary
 from egressd.model.observation import (
@@ -37,8 +38,7 @@ Endpoint = tuple[str, int]
 """Address and port."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolverStats:
+class ResolverStats(Struct, frozen=True, kw_only=True):
     """How one DNS resolver served one source."""
 
     answered: frozenset[str]
@@ -53,8 +53,7 @@ class ResolverStats:
     """Whether it ever answered a datagram."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DialStats:
+class DialStats(Struct, frozen=True, kw_only=True):
     """How the dials of one source and family ended, by address and port."""
 
     connected: frozenset[Endpoint]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from egressd.attribution.facts.address import AddressKind, kind_of_address
 from egressd.attribution.facts.chain import private_authorities, proven_names, public_authorities
@@ -49,8 +50,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepIndex:
+class SweepIndex(Struct, frozen=True, kw_only=True):
     """One recording, and what it shows as a whole."""
 
     recording: Recording

@@ -6,8 +6,9 @@ Facts and comparisons only, no verdicts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from egressd.attribution.facts.chain import authority_key, issuer_of
 from egressd.attribution.facts.loss_pattern import LossPattern
@@ -47,8 +48,7 @@ STRICT_CODES = frozenset(range(80, 95))
 """OpenSSL verify codes that only X509_V_FLAG_X509_STRICT produces."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrailContext:
+class TrailContext(Struct, frozen=True, kw_only=True, dict=True):
     """One trail of a probe, judged for one of its targets.
 
     Every rule reads the same few values, so they are computed once (which is why there are no slots).

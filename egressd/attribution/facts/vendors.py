@@ -5,14 +5,13 @@ Taken from the vendors' documents and from captures of their products.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd.attribution.facts.address import parse_ip
 from egressd.model.observation import HttpObservation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sinkhole:
+class Sinkhole(Struct, frozen=True, kw_only=True):
     """An address a DNS filter answers with instead of the real one."""
 
     product: str
@@ -20,8 +19,7 @@ class Sinkhole:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductMark:
+class ProductMark(Struct, frozen=True, kw_only=True):
     """A text that occurs only in a product's own page or header; compared in lower case."""
 
     product: str

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from egressd.attribution.control_results.client_hello import EXPECTED_TO_WORK
 from egressd.attribution.followups.failure import PER_PROBE, PER_SWEEP, failure_controls

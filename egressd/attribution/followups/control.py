@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from egressd.attribution.facts.stats import DIRECT
 from egressd.attribution.facts.trail_context import TrailContext

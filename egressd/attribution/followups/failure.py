@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
+
+from msgspec.structs import replace
 
 from egressd.attribution.control_results.client_hello import ONE_SEGMENT
 from egressd.attribution.control_results.contrast import (

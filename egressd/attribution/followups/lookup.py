@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.stats import observations

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
+
+from msgspec import Struct
 
 from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_lost
 from egressd.attribution.facts.address import parse_ip
@@ -23,8 +24,7 @@ OPERATOR_PREFIX = {4: 16, 6: 32}
 """Bits of an address that one operator's front ends usually share."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HelloPlace:
+class HelloPlace(Struct, frozen=True, kw_only=True):
     """An address, or a name behind a proxy, where TLS answered a small ClientHello."""
 
     context: TrailContext

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.attribution.control_results.contrast import ROUNDS
 from egressd.attribution.control_results.tries import works_sometimes

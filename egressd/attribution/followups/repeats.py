@@ -6,7 +6,7 @@ costs a timeout each time, so it is repeated and compared at the same time.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from egressd.attribution.control_results.contrast import ROUNDS
 from egressd.attribution.control_results.tries import works_sometimes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.blame.suspects import Signature
 from egressd.model.observation import Phase
@@ -62,8 +63,7 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
     return template.format_map(_TemplateValues({name: value for name, value in values.items() if value}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(Struct, frozen=True, kw_only=True):
     """One reason code. The code is API: never renamed, never reused."""
 
     code: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure, Observation, Phase
@@ -22,8 +23,7 @@ _OBSERVED: Mapping[Phase, Callable[[TrailContext], Observation | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OnFailure:
+class OnFailure(Struct, frozen=True):
     """A condition that can hold only where something failed: most trails of a sweep need not ask it."""
 
     holds: Condition

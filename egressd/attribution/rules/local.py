@@ -6,7 +6,8 @@ They come first in every table whose phase sends packets.
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.attribution.facts.address import parse_ip
 from egressd.attribution.facts.trail_context import TrailContext

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from egressd.attribution.blame.suspects import Signature
 from egressd.attribution.certainty import OBSERVED, Certainty
 from egressd.attribution.facts.trail_context import TrailContext
@@ -23,8 +25,7 @@ def usual_outcome(_: TrailContext) -> Outcome | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """A reason code and when it holds."""
 
     reason: str

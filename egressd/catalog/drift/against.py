@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.catalog.drift.align import Aligner, region_codes
 from egressd.catalog.drift.candidates import (
@@ -29,8 +31,7 @@ from egressd.planning.select import profiles_with_included
 from egressd.wording import count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Against:
+class Against(Struct, frozen=True, kw_only=True):
     """What the user says of the documents; None and empty where nothing."""
 
     profiles: tuple[str, ...] = ()
@@ -49,8 +50,7 @@ LIKELY = 0.3
 _Ranked = tuple[Likeness, CatalogDocument]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Basis:
+class _Basis(Struct, frozen=True, kw_only=True):
     """What a document is compared with."""
 
     assumed: Assumed
@@ -104,8 +104,7 @@ def _by_origin(listings: Iterable[Listing]) -> list[Listing]:
     return list(found.values())
 
 
-@dataclass(slots=True, kw_only=True)
-class _Comparer:
+class _Comparer(Struct, kw_only=True):
     catalog: Catalog
     against: Against
     _aligners: dict[Cloud, Aligner] = field(default_factory=dict)

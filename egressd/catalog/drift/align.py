@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint
@@ -12,8 +13,7 @@ from egressd.planning.pattern import pattern_covers
 from egressd.planning.placeholder import PLACEHOLDER, placeholders
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aligned:
+class Aligned(Struct, frozen=True, kw_only=True):
     """A row of the catalog that has the host's own pattern."""
 
     row: Endpoint
@@ -23,8 +23,7 @@ class Aligned:
     """Whether the host has a name in the place of something that only an operator knows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Form:
+class _Form(Struct, frozen=True, kw_only=True):
     row: Endpoint
     expression: re.Pattern[str]
     names: tuple[str, ...]
@@ -41,8 +40,7 @@ def region_codes(catalog: Catalog, cloud: Cloud) -> Mapping[str, Mapping[str, fr
     return {name: {code: frozenset(one) for code, one in codes.items()} for name, codes in found.items()}
 
 
-@dataclass(slots=True)
-class Aligner:
+class Aligner(Struct):
     """Find the rows of one cloud by the pattern of a document."""
 
     rows: tuple[Endpoint, ...]

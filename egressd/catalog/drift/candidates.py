@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Endpoint, Provenance
@@ -24,8 +25,7 @@ LEAST_OF_ANOTHER = 3
 """Hosts of its own by which another document shows in a page that includes it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogDocument:
+class CatalogDocument(Struct, frozen=True, kw_only=True):
     """A document that rows of the catalog were read from, by its path."""
 
     path: str
@@ -106,8 +106,7 @@ def _alike(path: str, place: str) -> int:
     return number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
+class Likeness(Struct, frozen=True, kw_only=True):
     """How much of a document a file has."""
 
     wanted: int

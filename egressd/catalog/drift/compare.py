@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from egressd.catalog.drift.align import Aligned, Aligner
 from egressd.catalog.drift.outcome import DriftChange, DriftLine
@@ -16,8 +17,7 @@ _DATAGRAMS = (Protocol.UDP, Protocol.NTP, Protocol.ICMP)
 _Key = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
+class Sought(Struct, frozen=True, kw_only=True):
     """What the catalog has for a document in one cloud."""
 
     cloud: Cloud
@@ -30,8 +30,7 @@ class Sought:
     """Whether a row that the catalog has for another product only is news."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, kw_only=True):
     """Collect the differences, cloud by cloud."""
 
     region: str | None

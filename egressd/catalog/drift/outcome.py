@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import Literal
+
+from msgspec import Struct, to_builtins
 
 from egressd.planning.render import wrap
 from egressd.wording import count
@@ -16,8 +17,7 @@ Assumed = Literal["profile", "path", "rows", "export", "nothing"]
 """How it is known which document a file stands for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftChange:
+class DriftChange(Struct, frozen=True, kw_only=True):
     """One key of a row: what the catalog has, and what the document says."""
 
     key: str
@@ -25,8 +25,7 @@ class DriftChange:
     after: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftLine:
+class DriftLine(Struct, frozen=True, kw_only=True):
     """One row that is not the same in both."""
 
     pattern: str
@@ -43,8 +42,7 @@ class DriftLine:
     """A wildcard: of the catalog for a row that came, of the document for one that went."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentDrift:
+class DocumentDrift(Struct, frozen=True, kw_only=True):
     """One document against the rows of the catalog that came from it."""
 
     name: str
@@ -74,8 +72,7 @@ class DocumentDrift:
         return bool(self.came or self.went or self.changed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """All documents."""
 
     revision: str
@@ -95,7 +92,7 @@ def render_drift_json(drift: Drift) -> str:
         "schema": SCHEMA,
         "catalog": {"revision": drift.revision, "digest": drift.digest},
         "drifted": drift.drifted,
-        "documents": [{**asdict(one), "drifted": one.drifted} for one in drift.documents],
+        "documents": [{**to_builtins(one), "drifted": one.drifted} for one in drift.documents],
         "notes": list(drift.notes),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

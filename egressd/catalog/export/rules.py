@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.fields.parse import is_loopback_host
 from egressd.firewall.document import Origin, RuleSet
@@ -37,8 +39,7 @@ Place = tuple[str, int | None]
 """A destination and its first port."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleFilter:
+class RuleFilter(Struct, frozen=True, kw_only=True):
     """Which rows become rules; empty: all."""
 
     roles: tuple[Role, ...] = ()

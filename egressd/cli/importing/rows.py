@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from egressd.documents.listed import ListedRow
 from egressd.documents.words import USUAL, need_of, usual_port
@@ -19,8 +20,7 @@ _CATALOG_ONLY = frozenset({"provenance", "since", "until", "clouds", "gateway", 
 """Keys of a catalog row that an endpoint of the configuration does not have."""
 
 
-@dataclass(slots=True, kw_only=True)
-class ImportedEndpoint:
+class ImportedEndpoint(Struct, kw_only=True):
     """An endpoint, and where it was first read."""
 
     line: int

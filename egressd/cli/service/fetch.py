@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import http.client
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from egressd.errors import UnreadableFileError, UsageError
 from egressd.inputfile import read_file
@@ -27,8 +28,7 @@ class DaemonResponseError(Exception):
     """The daemon did not answer with 200. The message, one printable line, says what it answered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
+class _Request(Struct, frozen=True, kw_only=True):
     """What is asked, and of whom."""
 
     url: SplitResult

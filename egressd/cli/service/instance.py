@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.model.settings import Settings
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.cli import options
@@ -82,8 +83,7 @@ def _wanted(notify: Notify, names: tuple[str, ...], *, every: bool) -> tuple[Rec
     return tuple(one for one in notify.receivers if every or one.name in names)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestResult:
+class TestResult(Struct, frozen=True, kw_only=True):
     """How the test of a receiver went."""
 
     ok: bool

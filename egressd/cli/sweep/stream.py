@@ -6,11 +6,12 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Full, Queue
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct, field
 
 from egressd import clock
 from egressd.cli.log import printable, without_secrets
@@ -28,8 +29,7 @@ LAST_LINE = 1.0
 """Seconds in which the last line must be written where the process is told to end at once."""
 
 
-@dataclass(slots=True)
-class LineStream:
+class LineStream(Struct):
     """Writes lines whole and in order by a thread: a slow reader must not slow what is measured.
 
     The output is opened for the first line. Where a line can't be written, `on_failure` is called in the

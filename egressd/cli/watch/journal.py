@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from egressd import clock
 from egressd.attribution import baseline_of
@@ -12,8 +12,7 @@ from egressd.model.verdict import Sweep
 from egressd.report.diff.sweep_diff import Change, SweepDiff, compare_baselines
 
 
-@dataclass(slots=True, kw_only=True)
-class Journal:
+class Journal(Struct, kw_only=True):
     """One watch, as it is told at its end."""
 
     began: float = field(default_factory=clock.monotonic)

@@ -12,9 +12,10 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+
+from msgspec import Struct, field
 
 KEYS = frozenset(b"\r\n rR")
 """Keys that ask for a pass."""
@@ -24,8 +25,7 @@ _LOCAL, _CHARACTERS = 3, 6
 """Places in what tcgetattr returns."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Keyboard:
+class Keyboard(Struct, kw_only=True):
     """The terminal on stdin, as long as this process has it in the foreground."""
 
     descriptor: int

@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.cli.display import DISPLAY, is_terminal, wants_colour, width
 from egressd.cli.guard import write_stderr
@@ -14,8 +15,7 @@ from egressd.cli.output import to_stdout
 from egressd.cli.sweep.once import is_rewritable
 
 
-@dataclass(slots=True, kw_only=True)
-class Screen:
+class Screen(Struct, kw_only=True):
     """stdout and stderr, which may be one terminal."""
 
     muted: bool = False

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.attribution import baseline_of
@@ -41,8 +43,7 @@ AT_ONCE = (
 """What is reported while a pass is under way; other changes wait for its controls."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Watch:
+class Watch(Struct, kw_only=True):
     """One watch, from its first pass to its last."""
 
     session: Session

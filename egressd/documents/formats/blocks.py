@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from egressd.documents.cells import RowSource, hosts_in, rows_of_cells
 from egressd.documents.columns import IGNORED, cloud_of, field_of, name_of
@@ -18,8 +19,7 @@ NO_TAB = 99
 _LIST_START = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])?\s*(?:`|\*\*|<|\[)*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heading:
+class Heading(Struct, frozen=True, kw_only=True):
     """A heading; a `tab` is one that other content stands beside, as for another cloud."""
 
     level: int
@@ -27,13 +27,11 @@ class Heading:
     tab: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TabsEnd:
+class TabsEnd(Struct, frozen=True, kw_only=True):
     """The end of a group of tabs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageTable:
+class PageTable(Struct, frozen=True, kw_only=True):
     """A table, its cells in the inline markup of Markdown."""
 
     header: tuple[str, ...]
@@ -41,23 +39,20 @@ class PageTable:
     """The line and the cells of each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """An item of a bullet list."""
 
     line: int
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fence:
+class Fence(Struct, frozen=True, kw_only=True):
     """A block of code without a language: the lines, with their numbers."""
 
     lines: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Include:
+class Include(Struct, frozen=True, kw_only=True):
     """Another file whose blocks stand here."""
 
     line: int
@@ -67,8 +62,7 @@ class Include:
 Block = Heading | TabsEnd | PageTable | Item | Fence | Include
 
 
-@dataclass(slots=True, kw_only=True)
-class PlaceInPage:
+class PlaceInPage(Struct, kw_only=True):
     """The headings and the tab that a block stands under."""
 
     headings: list[Heading] = field(default_factory=list)
@@ -98,8 +92,7 @@ class PlaceInPage:
         return next((one for one in clouds if one is not None), None)
 
 
-@dataclass(slots=True, kw_only=True)
-class PageRows:
+class PageRows(Struct, kw_only=True):
     """Collect the rows of the blocks of one page."""
 
     rows: list[ListedRow] = field(default_factory=list)

@@ -6,7 +6,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.documents.cells import RowSource, rows_of_cells
 from egressd.documents.columns import IGNORED, field_of, name_of
@@ -21,8 +22,7 @@ _RESULT = {"url", "port", "arc gateway", "layer7status"}
 _ARMED = re.compile(r"'[=+\-@\t\r\n]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
+class _Line(Struct, frozen=True, kw_only=True):
     number: int
     cells: tuple[str, ...]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import NoReturn
 from xml.parsers import expat
+
+from msgspec import Struct, field
 
 from egressd.errors import UsageError
 
@@ -13,8 +14,7 @@ MOST_DEPTH = 40
 MOST_NODES = 200_000
 
 
-@dataclass(slots=True, kw_only=True)
-class XmlNode:
+class XmlNode(Struct, kw_only=True):
     """An element: its attribute `Name`, its text and its children."""
 
     tag: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+from msgspec import Struct, field
 
 from egressd.documents.formats.blocks import (
     MOST_BLOCKS,
@@ -59,8 +60,7 @@ def _without_comments(text: str) -> str:
     return whole[: whole.rfind(">") + 1]
 
 
-@dataclass(slots=True, kw_only=True)
-class _OpenTable:
+class _OpenTable(Struct, kw_only=True):
     header: list[str] = field(default_factory=list)
     rows: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
     cells: list[str] = field(default_factory=list)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.documents.cells import RowSource, rows_of_cells
 from egressd.documents.columns import IGNORED, field_of, name_of
@@ -29,8 +30,7 @@ OWN_KEYS = frozenset(
 MOST_LEVELS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _Found(Struct, frozen=True, kw_only=True):
     """A row of a list, and the names of what it stands in."""
 
     path: KeyPath

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from egressd.firewall.languages.language import Depth, Wildcards
 from egressd.firewall.rule import ANY_DEPTH, FirewallRule
@@ -19,8 +20,7 @@ class Reach(StrEnum):
     IMPOSSIBLE = "impossible"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class Fit(Struct, frozen=True, kw_only=True):
     """The narrowest form of a name that covers what is asked for."""
 
     reach: Reach

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from egressd.firewall.document import RuleSet
 
@@ -21,8 +22,7 @@ class Depth(StrEnum):
     UNKNOWN = "not documented"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wildcards:
+class Wildcards(Struct, frozen=True, kw_only=True):
     """The names that a device can say."""
 
     exact: bool = True
@@ -38,8 +38,7 @@ class Wildcards:
     """What the device compares: `SNI or Host`, `DNS answers`, ..."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Language:
+class Language(Struct, frozen=True, kw_only=True):
     """One output of `egressd rules`."""
 
     name: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.errors import UsageError
 from egressd.lab.faults.fault import Fault, Layer
@@ -17,8 +18,7 @@ FAULTS: Mapping[str, Fault] = {one.name: one for one in (*DNS, *TCP, *TLS, *CERT
 """All faults by name, in the order of the phases."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
+class Switch(Struct, frozen=True, kw_only=True):
     """A fault switched on for hosts: `FAULT=HOSTGLOB[:PORT]`."""
 
     fault: Fault

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Layer(StrEnum):
@@ -18,8 +19,7 @@ class Layer(StrEnum):
     """The whole lab: its clock, its resolver's address, the addresses of the controls."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """A fault that the lab can simulate."""
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Literal
 
 import dns.exception
@@ -14,6 +13,7 @@ import dns.opcode
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
+from msgspec import Struct
 
 from egressd.model.observation import ExtendedError, Failure
 from egressd.net.dns.records import (
@@ -36,8 +36,7 @@ _WITHOUT_QUESTION = frozenset({dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.
 """Responses that may leave out the question."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryMessage:
+class QueryMessage(Struct, frozen=True, kw_only=True):
     """A query to send."""
 
     query: dns.message.QueryMessage
@@ -50,8 +49,7 @@ class QueryMessage:
         return self.query.id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseMessage:
+class ResponseMessage(Struct, frozen=True, kw_only=True):
     """A parsed response."""
 
     id: int

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import dns.name
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.clock import monotonic
 from egressd.model.observation import DnsQuery, Failure, Icmp, OtherAnswer
@@ -33,8 +34,7 @@ _UNREAD = frozenset({Failure.MALFORMED, Failure.TOO_LARGE})
 ANSWERED_EARLIER = "not waited for: an earlier question was answered meanwhile"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryResult:
+class QueryResult(Struct, frozen=True, kw_only=True):
     """The record of a query, and the answer if there is one."""
 
     query: DnsQuery

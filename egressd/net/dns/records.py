@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import dns.exception
@@ -19,6 +18,7 @@ import dns.name
 import dns.rdataclass
 import dns.rdatatype
 import dns.wire
+from msgspec import Struct
 
 from egressd.model.observation import ExtendedError
 from egressd.net.scrub import scrub, scrub_bytes
@@ -53,8 +53,7 @@ class Record(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerRecords:
+class AnswerRecords(Struct, frozen=True, kw_only=True):
     """What the answer section says about a question."""
 
     addresses: tuple[str, ...]

@@ -13,8 +13,9 @@ import ipaddress
 import queue
 import socket
 import threading
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from egressd.model.settings import Resolver
 from egressd.net.dns.records import MAX_ADDRESSES
@@ -35,8 +36,7 @@ _MAX_NAMESERVERS = 3
 _FILE_LIMIT = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddrInfoResult:
+class AddrInfoResult(Struct, frozen=True, kw_only=True):
     """The result of getaddrinfo; `error` is an EAI_* number, 0 on success."""
 
     addresses: tuple[str, ...] = ()
@@ -47,8 +47,7 @@ class AddrInfoResult:
     """The errno of what this host lacked, where the lookup failed for that."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Job:
+class _Job(Struct, kw_only=True):
     host: bytes
     family: socket.AddressFamily
     loop: asyncio.AbstractEventLoop

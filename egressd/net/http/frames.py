@@ -7,7 +7,8 @@ GOAWAY, although requests that were sent before go on.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.observation import Failure
 from egressd.net.sockets.errors import PhaseError
@@ -24,8 +25,7 @@ _HEAD_LIMIT = 300 * 1024
 """Bytes that they may have, as in HTTP/1: h2 keeps them until the last one came."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(Struct, frozen=True, kw_only=True):
     """One whole frame."""
 
     kind: int

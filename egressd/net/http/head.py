@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.observation import Failure
 from egressd.net.http.headers import is_field_name, parse_decimal
@@ -27,8 +28,7 @@ _STRICT_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] [0-9]{3}(?: [^\x00-\x08\x0a-\x
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseHead:
+class ResponseHead(Struct, frozen=True, kw_only=True):
     """Status and headers of one response."""
 
     status: int
@@ -37,8 +37,7 @@ class ResponseHead:
     """What breaks RFC 9112, in words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BodyFraming:
+class BodyFraming(Struct, frozen=True, kw_only=True):
     """Where a body ends (RFC 9112 section 6.3), and the transfer codings that it has besides `chunked`."""
 
     chunked: bool = False

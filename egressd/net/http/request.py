@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from egressd import __version__
 from egressd.model.observation import Failure
@@ -18,21 +19,24 @@ PAGE_SECONDS = 2.0
 _TARGET_SAFE = "/?&=:@!$'()*+,;%~#[]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One request. `host` is sent as `Host`: with a port, unless that is the default one."""
 
     method: str = "GET"
     host: str
     url_path: str = "/"
     """Path and query, or an absolute URL where a proxy forwards plain HTTP (RFC 9112 section 3.2.2)."""
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
     upgrade: bool = False
     """Whether to request an upgrade to WebSocket (RFC 6455)."""
     range_bytes: int | None = None
     """Request this many bytes from the start (RFC 9110 section 14) and measure the throughput."""
     want_sha256: bool = False
     """Read the whole body and hash it."""
+
+    def __repr__(self) -> str:
+        """Leave the headers out, which may carry credentials."""
+        return f"Request(method={self.method!r}, host={self.host!r}, url_path={self.url_path!r})"
 
     @property
     def authority(self) -> str:
@@ -77,8 +81,7 @@ def encode_authority(authority: str) -> str:
     return sent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadLimits:
+class ReadLimits(Struct, frozen=True, kw_only=True):
     """How much of a body is read."""
 
     stop_after: int

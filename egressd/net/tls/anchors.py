@@ -7,9 +7,10 @@ signatures and basicConstraints count. It can't be forged without the key of a r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+
+from msgspec import Struct
 
 from egressd.net.tls.certificates import ParsedCertificate, is_signed, names_as_issuer, parse_certificate
 from egressd.net.tls.der import NameKey
@@ -22,8 +23,7 @@ _MAX_OF_ONE_NAME = 4
 _MAX_STEPS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainPath:
+class ChainPath(Struct, frozen=True, kw_only=True):
     """Certificates from the leaf up, each signed by the next."""
 
     certificates: tuple[ParsedCertificate, ...]

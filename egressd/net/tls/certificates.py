@@ -10,7 +10,6 @@ import hashlib
 import ipaddress
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, islice
 from typing import TypeVar
@@ -18,6 +17,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+from msgspec import Struct
 
 from egressd.clock import now, timestamp
 from egressd.model.observation import Certificate
@@ -39,8 +39,7 @@ _OVERHEAD = 4096
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ParsedCertificate:
+class ParsedCertificate(Struct, frozen=True, kw_only=True, eq=False):
     """A certificate: the facts to record, and what `ChainFacts` need."""
 
     facts: Certificate

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 SEQUENCE, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER, BOOLEAN = 0x30, 0x02, 0x03, 0x04, 0x06, 0x01
 _VERSION, _EXTENSIONS, _KEY_IDENTIFIER = 0xA0, 0xA3, 0x80
@@ -43,8 +44,7 @@ NameKey = tuple[tuple[str, str | bytes], ...]
 """A name to compare as OpenSSL does: letters in lower case, blanks collapsed, the string type ignored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawName:
+class RawName(Struct, frozen=True, kw_only=True):
     """A name: OIDs and values, in order; a value that is no text as bytes."""
 
     pairs: NameKey
@@ -64,8 +64,7 @@ class RawName:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawCertificate:
+class RawCertificate(Struct, frozen=True, kw_only=True):
     """The fields of a certificate, as bytes."""
 
     signed: bytes
@@ -88,7 +87,7 @@ class RawCertificate:
     """The authority key identifier in hex."""
     is_authority: bool
     """Whether basicConstraints say that it may sign others."""
-    extensions: Mapping[str, bytes] = field(repr=False)
+    extensions: Mapping[str, bytes]
     """The values, by OID."""
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from egressd.model.alert import Alert, AlertState, Condition
 from egressd.model.notification import Alerting
@@ -33,8 +34,7 @@ LARGEST = 1_000_000
 CONTENT_TYPE = "application/json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertEntry:
+class AlertEntry(Struct, frozen=True, kw_only=True):
     """One alert of a request."""
 
     labels: Mapping[str, str]

@@ -7,8 +7,10 @@ push. The end of an alert is sent for at least five minutes, and until the peer 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd import clock
 from egressd.alerting import audience_of
@@ -34,8 +36,7 @@ Pushed = tuple[Identity, bool, str | None, str | None]
 """An identity, whether its alert is open, and when it was opened and closed: changes are pushed at once."""
 
 
-@dataclass(slots=True, kw_only=True)
-class AlertmanagerWorker:
+class AlertmanagerWorker(Struct, kw_only=True):
     """The delivery task of one peer."""
 
     name: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd.model.alert import Notice
 from egressd.model.notification import Alerting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """What one message is made from."""
 
     notices: tuple[Notice, ...]
@@ -25,16 +24,14 @@ class Message:
         return notice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentSection:
+class ContentSection(Struct, frozen=True, kw_only=True):
     """Lines under a heading, or under none."""
 
     heading: str = ""
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageContent:
+class MessageContent(Struct, frozen=True, kw_only=True):
     """What a message for people says, whatever its format."""
 
     title: str

@@ -9,8 +9,9 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 LONGEST_BODY = 65_536
 """Bytes of an answer that are looked at, before and after decompression."""
@@ -64,8 +65,7 @@ _ERROR_CODE_KEYS = ("errcode", "errorcode")
 _STATUS_KEYS = ("code", "statuscode", "httpcode", "httpstatus", *_ERROR_CODE_KEYS, *_STATE_KEYS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAnswer:
+class HttpAnswer(Struct, frozen=True, kw_only=True):
     """An answer with a 2xx status: its media type, and the beginning of its body without content coding."""
 
     status: int
@@ -107,8 +107,7 @@ class HttpAnswer:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Success:
+class Success(Struct, frozen=True, kw_only=True):
     """What a 2xx answer must say so that a receiver is believed to have the message."""
 
     words: str = ""
@@ -123,8 +122,7 @@ ANY_ANSWER = Success()
 """Any 2xx answer that is no page and reports no error."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+class Rejection(Struct, frozen=True, kw_only=True):
     """Why a 2xx answer is no success, and the status it stands for."""
 
     status: int

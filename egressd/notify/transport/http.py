@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from egressd.fields.parse import is_exposed
 from egressd.model.notification import Receiver, Transport
 from egressd.notify.interface import Part
@@ -77,8 +79,7 @@ class HttpTransport(Transport):
         return replace(self, urls=urls, authorization=None, proxy_authorization=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True, kw_only=True):
     """A POST with a body, or a GET without, and the answer that means success."""
 
     body: bytes | None = None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.endpoint import Endpoint
 from egressd.model.plan import AT_HOST
 from egressd.planning.expand import Expansion
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """Which choices are made at each host anew."""
 
     per_host: frozenset[str] = frozenset()

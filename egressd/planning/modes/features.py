@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.errors import UsageError
 from egressd.model.catalog import Catalog

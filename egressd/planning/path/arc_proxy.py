@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from egressd.model.endpoint import Forwarding
 from egressd.model.settings import ARC_PROXY_PORT, ARC_ROUTE, ArcGateway, ProbeRoute, Proxy, Settings

@@ -7,7 +7,8 @@ have to be reached directly by an appliance.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.model.endpoint import Cloud, Endpoint, Forwarding, GatewayUse, Inspection, Need, Protocol
 from egressd.model.settings import ALL_ROLES, ARC_GATEWAY_DOMAIN, ArcGateway

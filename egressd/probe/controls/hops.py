@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.model.observation import Failure, Observation, TcpObservation
 from egressd.model.plan import ControlPlan

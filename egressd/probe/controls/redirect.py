@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from egressd.destination import Destination, parse_destination
 from egressd.model.endpoint import Protocol

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+
+from msgspec import to_builtins
 
 from egressd.model.observation import Timestamp
 from egressd.report.diff.sweep_diff import Change, ChangeKind, SweepDiff
@@ -128,8 +129,8 @@ def render_diff_json(changes: SweepDiff, *, timeline: Timeline = ()) -> str:
     """Render changes as JSON text."""
     document = {
         "schema": SCHEMA,
-        **asdict(changes),
+        **to_builtins(changes),
         "new_failures": len(changes.new_failures),
-        "timeline": [{"time": at, **asdict(one)} for at, one in timeline],
+        "timeline": [{"time": at, **to_builtins(one)} for at, one in timeline],
     }
     return json.dumps(document, indent=2) + "\n"

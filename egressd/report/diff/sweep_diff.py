@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.attribution import baseline_of
 from egressd.model.observation import Timestamp
@@ -44,8 +46,7 @@ NOT_SEEN = frozenset({"not_probed", "internal_error", "local_paused"})
 """Reasons of a target that was not looked at: neither a failure nor a success has begun since."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One target seen from one source; `before` or `after` is None where it was not a target."""
 
     kind: ChangeKind
@@ -59,8 +60,7 @@ class Change:
     """Whether it is a random label, which does not count as a new failure."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepDiff:
+class SweepDiff(Struct, frozen=True, kw_only=True):
     """All changes, the worst first, and how many targets did not change."""
 
     before: str

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd.model.plan import ControlPlan, Coverage, Probe, Unsampled
 from egressd.model.settings import Limits, Resolver, ServiceTags, Source, Traffic, Trust
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeEntry(Probe):
+class ProbeEntry(Probe, frozen=True, kw_only=True):
     """A probe; if it has no trails, `skipped` or `bug` gives the reason."""
 
     skipped: str = ""
     bug: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyEntry:
+class ProxyEntry(Struct, frozen=True, kw_only=True):
     """The proxy without credentials."""
 
     url: str
@@ -27,8 +25,7 @@ class ProxyEntry:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteEntry:
+class RouteEntry(Struct, frozen=True, kw_only=True):
     """A way of some targets besides the configured path; no proxy: directly."""
 
     name: str
@@ -36,8 +33,7 @@ class RouteEntry:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanEntry:
+class PlanEntry(Struct, frozen=True, kw_only=True):
     """The rest of the plan, which judging again needs besides the targets."""
 
     region: str | None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import Field
+from msgspec import Struct, field
 
 from egressd.firewall import Action, FirewallRule, Leg
 from egressd.model.endpoint import Need, Protocol
@@ -15,8 +13,7 @@ from egressd.model.verdict import Confidence, Finding, Team
 _ENCRYPTED = frozenset(one.value for one in Protocol if one.encrypted)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleEntry:
+class RuleEntry(Struct, frozen=True, kw_only=True):
     """One rule to ask for, from one address."""
 
     action: Action
@@ -25,7 +22,7 @@ class RuleEntry:
     """Who can add it."""
     confidence: Confidence | None
     """How sure it is that this party stops what the rule is for."""
-    from_: Annotated[str | None, Field(alias="from")]
+    from_: str | None = field(name="from")
     """The address that connections leave from; null: none is known."""
     to: str
     """The pattern or the host; on the way to a proxy, that."""
@@ -51,8 +48,7 @@ class RuleEntry:
     """Ids of the targets that fail for want of it; empty: revocation servers and the like."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingEntry(Finding):
+class FindingEntry(Finding, frozen=True, kw_only=True):
     """A finding, and the rules that it asks for, required ones first."""
 
     rules: tuple[RuleEntry, ...] = ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from egressd.attribution.reasons import REASONS, Reason, find_reason
 from egressd.errors import UsageError
@@ -15,8 +16,7 @@ from egressd.wording import either_of
 MOST_SUGGESTED = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class Explained(Struct, frozen=True, kw_only=True):
     """What is to be explained, each once, in the order it was asked for."""
 
     reasons: tuple[Reason, ...] = ()

@@ -6,9 +6,10 @@ Pure. A line names a host once, with its port, and nothing twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import assert_never
+
+from msgspec import Struct, field, to_builtins
 
 from egressd.model.alert import NoticeKind
 from egressd.model.event import (
@@ -56,8 +57,7 @@ class Word(StrEnum):
 LONGEST_WORD = max(map(len, Word))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeLine:
+class ChangeLine(Struct, frozen=True, kw_only=True):
     """One change."""
 
     at: Timestamp
@@ -68,8 +68,7 @@ class ChangeLine:
     """Whether it is good news, or no news."""
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """One line to be: the event that it begins with, and the targets that changed with it."""
 
     event: Event
@@ -282,7 +281,7 @@ def _overran(overruns: Sequence[SweepOverran]) -> str:
 
 
 def _tally(event: SweepFinished) -> str:
-    counts = ((name, number) for name, number in asdict(event.tally).items() if number)
+    counts = ((name, number) for name, number in to_builtins(event.tally).items() if number)
     return ", ".join(f"{number} {name}" for name, number in counts) or "no target"
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, TypeAdapter
+import msgspec
+from msgspec import Struct
 
 from egressd.model.endpoint import Need
 from egressd.model.observation import Timestamp
+from egressd.model.recording import Trail
 from egressd.report.diff.sweep_diff import Change, SweepDiff
 from egressd.report.document import (
     CatalogEntry,
     JudgedTarget,
-    ObservedTrail,
     RunEntry,
     SummaryEntry,
     VantageEntry,
@@ -25,11 +24,9 @@ from egressd.report.entries.rule import FindingEntry, RuleEntry
 STREAM = "egressd.stream/1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartLine:
+class StartLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="start"):
     """The first line: what is going to be probed."""
 
-    type: Literal["start"] = "start"
     time: Timestamp
     schema: Literal["egressd.stream/1"] = "egressd.stream/1"
     egressd: str
@@ -46,32 +43,26 @@ class StartLine:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeLine:
+class ProbeLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="probe"):
     """A probe ended. These are facts; what they mean is known when controls have ended, too."""
 
-    type: Literal["probe"] = "probe"
     time: Timestamp
     probe: ProbeEntry
     failed: bool
     """Whether no trail came to its end."""
-    trails: tuple[ObservedTrail, ...]
+    trails: tuple[Trail, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetLine:
+class TargetLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="target"):
     """The verdict on a target."""
 
-    type: Literal["target"] = "target"
     time: Timestamp
     target: JudgedTarget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotProbedLine:
+class NotProbedLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="not_probed"):
     """An endpoint without a target."""
 
-    type: Literal["not_probed"] = "not_probed"
     time: Timestamp
     endpoint: str
     pattern: str
@@ -81,29 +72,23 @@ class NotProbedLine:
     """What the operator could give so that it is probed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingLine:
+class FindingLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="finding"):
     """One cause over many targets."""
 
-    type: Literal["finding"] = "finding"
     time: Timestamp
     finding: FindingEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleLine:
+class RuleLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="rule"):
     """A rule to ask for, those that no finding asks for included."""
 
-    type: Literal["rule"] = "rule"
     time: Timestamp
     rule: RuleEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassLine:
+class PassLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="pass"):
     """A pass of a watch ended."""
 
-    type: Literal["pass"] = "pass"
     time: Timestamp
     number: int
     elapsed_seconds: float
@@ -119,11 +104,9 @@ class PassLine:
     """Required targets that can't, or of which it is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransitionLine:
+class TransitionLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="change"):
     """A target changed during a watch."""
 
-    type: Literal["change"] = "change"
     time: Timestamp
     elapsed_seconds: float
     change: Change
@@ -131,11 +114,9 @@ class TransitionLine:
     """As it is now; null: it is no target any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryLine:
+class SummaryLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="summary"):
     """The last line of what came to its end."""
 
-    type: Literal["summary"] = "summary"
     time: Timestamp
     interrupted: bool
     """Whether it was stopped early: what is not known then is unknown."""
@@ -147,11 +128,9 @@ class SummaryLine:
     """Since the baseline, or since the watch began."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AbortedLine:
+class AbortedLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="aborted"):
     """The last line of what did not: nothing is concluded."""
 
-    type: Literal["aborted"] = "aborted"
     time: Timestamp
     why: str
     exit_code: int
@@ -171,12 +150,6 @@ Line = (
 )
 
 
-@cache
-def line_adapter() -> TypeAdapter[Any]:
-    """Return the serializer of lines; building it is slow."""
-    return TypeAdapter(Annotated[Line, Field(discriminator="type")])
-
-
 def line_json(line: Line) -> str:
     """Return a line as JSON text, with its end."""
-    return line_adapter().dump_json(line, by_alias=True).decode() + "\n"
+    return msgspec.json.encode(line).decode() + "\n"

@@ -11,7 +11,7 @@ from egressd.model.plan import Plan, Probe
 from egressd.model.recording import ProbeRecord
 from egressd.model.verdict import Sweep
 from egressd.report.diff.sweep_diff import SweepDiff
-from egressd.report.document import CatalogEntry, JudgedTarget, ObservedTrail, Report
+from egressd.report.document import CatalogEntry, JudgedTarget, Report
 from egressd.report.entries.plan import ProbeEntry
 from egressd.report.saved import convert_fields, to_report
 from egressd.report.stream.line import (
@@ -52,7 +52,7 @@ def probe_line(probe: Probe, record: ProbeRecord, *, at: Timestamp) -> ProbeLine
         time=at,
         probe=convert_fields(ProbeEntry, probe, skipped=record.skipped, bug=record.bug),
         failed=all(one.failure is not None for one in ends),
-        trails=tuple(convert_fields(ObservedTrail, trail) for trail in record.trails),
+        trails=record.trails,
     )
 
 

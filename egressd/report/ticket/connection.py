@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from egressd.model.observation import DnsObservation, NtpObservation, Phase, TcpObservation, TlsObservation
 from egressd.model.recording import Trail
@@ -15,8 +16,7 @@ Trails = dict[tuple[str, str, str], tuple[Trail, ...]]
 """By target, source and path."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Struct, frozen=True, kw_only=True):
     """One connection with the fields of a log entry; empty or None where there was none."""
 
     time: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome
@@ -10,8 +10,7 @@ from egressd.report.ticket.connection import Connection
 from egressd.wording import host_port
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionRow:
+class ConnectionRow(Struct, frozen=True, kw_only=True):
     """One connection of a finding; targets that share it are one row."""
 
     place: str

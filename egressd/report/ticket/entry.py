@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from egressd.attribution.blame.claims import ruled_out_lines, suspect_lines
 from egressd.attribution.by_hand import HandChecks
@@ -18,8 +19,7 @@ from egressd.report.ticket.rule_row import RuleRow, rule_rows
 from egressd.report.ticket.teams import rules_of_reported, teams_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TicketEntry:
+class TicketEntry(Struct, frozen=True, kw_only=True):
     """One finding with all that its reader needs to act."""
 
     finding: ReportedFinding

@@ -8,8 +8,9 @@ never fail, nor do those with an alternative that works: if not reachable they a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from msgspec import Struct
 
 from egressd import __version__
 from egressd.attribution.blame.claims import ruled_out_lines, sureness, who_text
@@ -30,8 +31,7 @@ from egressd.report.ticket.connection import Trails, milliseconds, trails_of
 DIRECT = "direct"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JunitCase:
+class JunitCase(Struct, frozen=True, kw_only=True):
     """One target from one source, as a JUnit test case."""
 
     target: Target

@@ -6,8 +6,9 @@ Pure. Text is as it came from the network; the renderers escape it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from egressd import __version__
 from egressd.errors import ExitCode
@@ -44,16 +45,14 @@ SECTIONS: tuple[tuple[str, tuple[Outcome, ...] | None], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportSection:
+class ReportSection(Struct, frozen=True, kw_only=True):
     """The findings of one group of outcomes."""
 
     title: str
     entries: tuple[TicketEntry, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetRow:
+class TargetRow(Struct, frozen=True, kw_only=True):
     """One target from one source."""
 
     target: Target
@@ -66,8 +65,7 @@ class TargetRow:
         return shown_place(self.target)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportPage:
+class ReportPage(Struct, frozen=True, kw_only=True):
     """Everything that the Markdown and HTML reports show."""
 
     headline: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import Struct
 
 from egressd.attribution.blame.request import SURE
 from egressd.firewall import Action, FirewallRule, Leg
@@ -13,8 +14,7 @@ RULE_HEADING = ("action", "from", "to", "port", "protocol", "need", "service tag
 UNKNOWN_SOURCE = "not known"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleRow:
+class RuleRow(Struct, frozen=True, kw_only=True):
     """One rule from all its sources, in the words of a change request."""
 
     action: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.model.verdict import Team
 
@@ -17,8 +18,7 @@ TEAM_NAMES: Mapping[Team, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TicketScope:
+class TicketScope(Struct, frozen=True, kw_only=True):
     """What a ticket shows."""
 
     team: Team | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from egressd.repositories.apt.filename import is_part
 from egressd.repositories.files import HostFiles
@@ -29,16 +30,14 @@ _QUOTED = re.compile(r'\s*((?:"[^"]*"\s*)+)')
 _DIRECTIVES = ("clear", "include", "x-apt-configure-index")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptValue:
+class AptValue(Struct, frozen=True, kw_only=True):
     """A value and where it is set."""
 
     text: str
     place: str
 
 
-@dataclass(slots=True, kw_only=True)
-class AptConfiguration:
+class AptConfiguration(Struct, kw_only=True):
     """Values by their full name in lower case; the last one that is set counts."""
 
     values: dict[str, AptValue] = field(default_factory=dict)
@@ -66,8 +65,7 @@ class AptConfiguration:
             del self.values[one]
 
 
-@dataclass(slots=True)
-class _Statements:
+class _Statements(Struct):
     """Splits a file into statements: what ends with `;`, `{` or `}`."""
 
     in_comment: bool = False
@@ -113,8 +111,7 @@ class _AptSyntaxError(Exception):
     """What apt refuses; it reads no further in the file."""
 
 
-@dataclass(slots=True)
-class AptConfigurationReader:
+class AptConfigurationReader(Struct):
     """Reads files into one configuration, those read later win."""
 
     files: HostFiles

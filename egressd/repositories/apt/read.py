@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from egressd.repositories.apt.configuration import AptConfiguration, read_apt_configuration
 from egressd.repositories.apt.proxy import apt_way, shows_certificate, verification
@@ -41,8 +42,7 @@ UNREACHED = {
 PURPOSE = "Package index of a repository that apt is configured to use."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reader:
+class _Reader(Struct, frozen=True, kw_only=True):
     host: PackageHost
     configuration: AptConfiguration
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.repositories.apt.filename import is_part
 from egressd.repositories.files import HostFiles
@@ -18,8 +19,7 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _FIELD = re.compile(r"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AptSource:
+class AptSource(Struct, frozen=True, kw_only=True):
     """An address and a suite."""
 
     uri: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
+
+from msgspec import Struct
 
 from egressd.model.endpoint import Need
 from egressd.repositories.mirror import read_mirrors
@@ -37,8 +38,7 @@ LISTS = ("metalink", "mirrorlist")
 """Keys that name a list of mirrors; the first that is there is fetched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Dnf:
+class _Dnf(Struct, frozen=True, kw_only=True):
     host: PackageHost
     main: IniSection
     main_path: str

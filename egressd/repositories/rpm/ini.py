@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from egressd.repositories.files import HostFiles
 
@@ -15,8 +16,7 @@ YES_WORDS = ("1", "yes", "true", "on", "enabled")
 NO_WORDS = ("0", "no", "false", "off", "disabled")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IniValue:
+class IniValue(Struct, frozen=True, kw_only=True):
     """A value and where it stands; it may go on in further lines."""
 
     first: str
@@ -33,8 +33,7 @@ class IniValue:
         return self.text.replace(",", " ").split()[:MOST_WORDS]
 
 
-@dataclass(slots=True, kw_only=True)
-class IniSection:
+class IniSection(Struct, kw_only=True):
     """A section; keys are in lower case."""
 
     name: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from urllib.parse import parse_qs
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.model.endpoint import Need
 from egressd.repositories.mirror import read_mirrors
@@ -38,8 +40,7 @@ MOST_ENTRIES = 1000
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(\w+)=(.*)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Zypper:
+class _Zypper(Struct, frozen=True, kw_only=True):
     host: PackageHost
     values: Mapping[str, str]
     system: Mapping[str, IniValue]

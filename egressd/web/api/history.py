@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from multidict import MultiMapping
 
 from egressd import clock
@@ -34,8 +34,7 @@ class BadQueryError(EgressdError):
     """A request whose parameters can't be read; nothing of them is repeated in it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryQuery:
+class HistoryQuery(Struct, frozen=True, kw_only=True):
     """What a request asks for."""
 
     since: Timestamp
@@ -149,8 +148,7 @@ def directory_of_state(snapshot: Snapshot) -> Path:
     return Path(snapshot.state.directory)
 
 
-@dataclass(slots=True)
-class RecentChanges:
+class RecentChanges(Struct):
     """The changes of the periods that the status page shows, read again when something was recorded."""
 
     _known: dict[timedelta, ChangeRecord] = field(default_factory=dict)

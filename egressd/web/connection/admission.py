@@ -9,9 +9,9 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 import structlog
+from msgspec import Struct, field
 
 from egressd import clock
 
@@ -32,8 +32,7 @@ def _nothing() -> None:
     """End nothing: the connection has not begun, or has ended."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Slot:
+class Slot(Struct, kw_only=True, eq=False):
     """The place of one connection."""
 
     group: str
@@ -53,8 +52,7 @@ class Slot:
         return not self.answering or self.blocked
 
 
-@dataclass(slots=True, kw_only=True)
-class Admission:
+class Admission(Struct, kw_only=True):
     """The connections that are open."""
 
     most: int = MOST

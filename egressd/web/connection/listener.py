@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from egressd.bugs import report_bug
 from egressd.errors import Part
@@ -30,8 +30,7 @@ _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 log = structlog.get_logger("egressd")
 
 
-@dataclass(slots=True, kw_only=True)
-class Listener:
+class Listener(Struct, kw_only=True):
     """A listening socket and its connections."""
 
     listening: TcpSocket

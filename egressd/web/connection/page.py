@@ -11,10 +11,10 @@ import gzip
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import LooseHeaders
+from msgspec import Struct, field
 
 from egressd import clock
 
@@ -26,15 +26,13 @@ _LEVEL = 6
 _REFUSED = re.compile(r"q=0(\.0*)?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
+class _Made(Struct, frozen=True, kw_only=True):
     key: Hashable
     began: float
     body: bytes
 
 
-@dataclass(slots=True, kw_only=True)
-class PageMaker:
+class PageMaker(Struct, kw_only=True):
     """Makes pages in threads. One that was begun after a request came answers that request too."""
 
     _threads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(THREADS))

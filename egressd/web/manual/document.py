@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from urllib.parse import urldefrag
+
+from msgspec import Struct
 
 from egressd.attribution.reasons import find_reason
 from egressd.web.manual.markdown import RenderedMarkdown, anchor_of, markdown_to_html
@@ -21,8 +22,7 @@ REASON_PAGES = ("reason-codes.md", "reasons/")
 """Documents that the pages of the reasons stand for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(Struct, frozen=True, kw_only=True):
     """A document in the list of all."""
 
     title: str

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from msgspec import Struct
 
 _COMMENT = re.compile(r"^<!--.*?-->\n?", re.DOTALL | re.MULTILINE)
 _NO_ANCHOR = re.compile(r"[^\w\- ]")
@@ -19,8 +19,7 @@ Locate = Callable[[str], str | None]
 """Returns where the target of a link is served; None: nowhere."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedMarkdown:
+class RenderedMarkdown(Struct, frozen=True, kw_only=True):
     """A document as HTML."""
 
     title: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.attribution.blame_text import CALL, blame_text
 from egressd.attribution.reasons import CHAPTERS, Reason, fill_template
@@ -12,8 +13,7 @@ from egressd.report.explain import command_blocks, usual_values
 from egressd.web.template import render_page
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """A part of a check by hand: commands to copy, or prose."""
 
     is_command: bool

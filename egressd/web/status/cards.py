@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from egressd.attribution.blame.claims import party_text, suspect_lines
 from egressd.attribution.blame.request import SURE
@@ -27,8 +28,7 @@ MOST_EVIDENCE = 8
 """Lines of evidence on a card."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(Struct, frozen=True, kw_only=True):
     """One cause, or alerts of the same kind for several targets."""
 
     id: str
@@ -62,8 +62,7 @@ class Card:
         return copied_text(self.rules)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardFacts:
+class CardFacts(Struct, frozen=True, kw_only=True):
     """What the cards are made of."""
 
     snapshot: Snapshot

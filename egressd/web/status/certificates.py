@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from egressd.standing.results import TargetResult
 from egressd.web.status.moment import Moment, moment_of
@@ -15,8 +16,7 @@ SOON = 30
 MOST_CERTIFICATES = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateRow:
+class CertificateRow(Struct, frozen=True, kw_only=True):
     """A certificate that ends a path, and where it was seen."""
 
     subject: str

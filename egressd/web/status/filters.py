@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
+from msgspec import Struct
 from multidict import MultiMapping
 
 from egressd.model.verdict import Outcome
@@ -21,8 +21,7 @@ STATES = (NOT_OK, *(one.value for one in Outcome))
 LONGEST_SEARCH = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageQuery:
+class PageQuery(Struct, frozen=True, kw_only=True):
     """What a reader asks for. Whatever can't be read is as if it were not given: a page is always shown."""
 
     search: str = ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from egressd import clock
 from egressd.firewall.languages import LANGUAGES, Language
@@ -41,8 +42,7 @@ MOST_ROWS = 200
 MOST_PROBLEMS = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductRow:
+class ProductRow(Struct, frozen=True, kw_only=True):
     """One product in the overview."""
 
     name: str
@@ -53,8 +53,7 @@ class ProductRow:
     """Id, host and outcome of each target."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingRow:
+class PendingRow(Struct, frozen=True, kw_only=True):
     """One alert without notifications."""
 
     title: str
@@ -63,8 +62,7 @@ class PendingRow:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverRow:
+class ReceiverRow(Struct, frozen=True, kw_only=True):
     """One receiver."""
 
     name: str
@@ -75,8 +73,7 @@ class ReceiverRow:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SilenceRow:
+class SilenceRow(Struct, frozen=True, kw_only=True):
     """One silence."""
 
     name: str
@@ -84,8 +81,7 @@ class SilenceRow:
     ends: Moment | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusView:
+class StatusView(Struct, frozen=True, kw_only=True):
     """The variables of the template."""
 
     headline: str
@@ -124,8 +120,7 @@ class StatusView:
     unsampled: tuple[Unsampled, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusPage:
+class StatusPage(Struct, frozen=True, kw_only=True):
     """Renders the page; its only state are caches."""
 
     asks: SweepAsks = field(default_factory=SweepAsks)

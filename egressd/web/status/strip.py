@@ -6,9 +6,10 @@ Colour is not the only sign: what is bad is tall, what is ok is low, and what is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+
+from msgspec import Struct
 
 from egressd.model.verdict import Outcome
 from egressd.state.timeline import Segment, Span
@@ -26,8 +27,7 @@ _HEIGHTS: Mapping[str, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Bar(Struct, frozen=True, kw_only=True):
     """Columns of a strip that are alike."""
 
     x: int
@@ -42,8 +42,7 @@ class Bar:
         return HEIGHT - self.height
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strip:
+class Strip(Struct, frozen=True, kw_only=True):
     """The history of a target from a source."""
 
     bars: tuple[Bar, ...]
@@ -51,8 +50,7 @@ class Strip:
     """The same in words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StripScale:
+class StripScale(Struct, frozen=True, kw_only=True):
     """The time that strips show."""
 
     begin: datetime

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from egressd.model.plan import Target
 from egressd.model.snapshot import Snapshot
@@ -22,8 +23,7 @@ MOST_TARGETS = 2000
 """Targets that a page shows; the API has them all. Those that are not ok are the last to be left out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRow:
+class SourceRow(Struct, frozen=True, kw_only=True):
     """A target as seen from one source."""
 
     source: str
@@ -39,8 +39,7 @@ class SourceRow:
     strip: Strip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusRow:
+class StatusRow(Struct, frozen=True, kw_only=True):
     """One target."""
 
     id: str
@@ -54,8 +53,7 @@ class StatusRow:
     sources: tuple[SourceRow, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductGroup:
+class ProductGroup(Struct, frozen=True, kw_only=True):
     """The targets of a product."""
 
     name: str
@@ -72,8 +70,7 @@ class ProductGroup:
         return sum(one.outcome is not Outcome.OK for one in self.rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetFacts:
+class TargetFacts(Struct, frozen=True, kw_only=True):
     """What the rows are made of."""
 
     snapshot: Snapshot

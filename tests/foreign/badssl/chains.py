@@ -166,7 +166,10 @@ def _by_chain(public: PublicAuthorities) -> Iterator[tuple[str, Chain]]:
 
 def _private() -> Iterator[tuple[str, Chain]]:
     """Yield chains of private authorities, and the one without any."""
-    yield "self-signed", (replace(_leaf("self-signed"), until=NOW + dt.timedelta(days=700)).issue(None),)
+    yield (
+        "self-signed",
+        (replace(_leaf("self-signed"), until=NOW + dt.timedelta(days=700)).issue(None),),
+    )
     authorities = {
         **DEVELOPMENT_AUTHORITIES,
         "untrusted-root": subject("Quirks Untrusted Root Certificate Authority", ORGANIZATION),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Notice, NoticeKind, Resolution
 from egressd.model.notification import Alerting, Severity
@@ -69,14 +68,14 @@ def alert(state: AlertState = AlertState.FIRING, **fields: object) -> Alert:
     made = Alert(
         condition=CAUSE, state=state, started=BEGAN, opened=OPENED, notified=CAUSE, notified_at=OPENED
     )
-    return replace(made, **fields)  # type: ignore[arg-type]  # as given
+    return replace(made, **fields)
 
 
 def notice(kind: NoticeKind = NoticeKind.OPENED, *, about: Alert | None = None, **fields: object) -> Notice:
     """Return a notice about the sample alert, or another one."""
     at = CLOSED if kind is NoticeKind.CLOSED else OPENED
     base = about or (over() if kind is NoticeKind.CLOSED else alert())
-    return replace(Notice(id=f"notice-{kind.value}", at=at, kind=kind, alert=base), **fields)  # type: ignore[arg-type]
+    return replace(Notice(id=f"notice-{kind.value}", at=at, kind=kind, alert=base), **fields)
 
 
 def message_of(*notices: Notice, dropped: int = 0, rules: Alerting = RULES) -> Message:

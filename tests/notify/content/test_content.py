@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
+from msgspec.structs import replace
 
 from egressd.attribution.blame_text import CALL
 from egressd.model.alert import AlertName, Notice, NoticeKind, Resolution

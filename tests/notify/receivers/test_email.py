@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from msgspec.structs import replace
 
 from egressd.model.alert import NoticeKind
 from egressd.model.notification import Receiver
@@ -111,7 +112,9 @@ def receiver(port: int, security: str = "none", timeout: float = 5.0, **fields: 
         sender="Egress <egressd@corp.example>",
         recipients=("net@corp.example", "ops@corp.example"),
     )
-    return Receiver(name="mail", type="email", transport=replace(transport, **fields), timeout=timeout)
+    return Receiver(
+        name="mail", type="email", transport=dataclasses.replace(transport, **fields), timeout=timeout
+    )
 
 
 async def attempt(to: Receiver) -> DeliveryResult:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.alert import NoticeKind
 from egressd.model.notification import Severity
@@ -54,8 +55,8 @@ def test_a_digest_is_a_mail_of_its_own() -> None:
 @pytest.mark.parametrize("sender", ["root", "a@b@c", "x@exämple.example", "<>"])
 def test_any_sender_gives_a_valid_message_id(sender: str) -> None:
     """A Message-ID always has a left and a right side of `@`."""
-    message = mail_message(message_of(notice()), replace(MAIL, sender="a@b.example"))
-    strange = replace(MAIL, sender=sender)
+    message = mail_message(message_of(notice()), dataclasses.replace(MAIL, sender="a@b.example"))
+    strange = dataclasses.replace(MAIL, sender=sender)
     from egressd.notify.receivers.email import _domain
 
     assert message["Message-ID"].count("@") == 1
@@ -79,7 +80,7 @@ def test_syslog_severities(severity: Severity, kind: NoticeKind, number: int) ->
     single = notice(kind, about=alert(condition=replace(CAUSE, severity=severity)))
     fields = dict(parse_entry(journal_entry(message_of(single))))
     assert fields["PRIORITY"] == str(number)
-    line = syslog_messages(message_of(single), replace(UDP, facility=16))[0]
+    line = syslog_messages(message_of(single), dataclasses.replace(UDP, facility=16))[0]
     assert line.startswith(b"<%d>1 " % (16 * 8 + number))
 
 
@@ -100,7 +101,7 @@ def test_an_entry_of_the_journal_can_be_searched() -> None:
 def test_syslog_has_a_header_and_data() -> None:
     """A syslog message has time, host, program, kind and structured data with escaped values."""
     single = notice(about=alert(condition=replace(CAUSE, id=HOSTILE[2])))
-    found = SYSLOG.fullmatch(syslog_messages(message_of(single), replace(UDP, protocol="tcp"))[0])
+    found = SYSLOG.fullmatch(syslog_messages(message_of(single), dataclasses.replace(UDP, protocol="tcp"))[0])
     assert found is not None
     assert found.group(2, 3, 4) == (b"2026-11-21T02:14:00.000Z", b"bridge-1", b"opened")
     assert rb'id="quote \" backslash \\ bracket \] end"' in found[5]

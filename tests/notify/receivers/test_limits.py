@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email
 import email.policy
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from egressd.model.alert import Condition, Notice
 from egressd.notify.alertmanager.payload import alert_entries, push_bodies
@@ -140,7 +141,7 @@ def test_a_mail_parses_and_names_all_targets(batch: tuple[Notice, ...], dropped:
 @given(single=notices(), dropped=st.integers(0, 10**6), transport=st.sampled_from(("udp", "unix", "tcp")))
 def test_syslog_messages_are_rfc_5424(single: Notice, dropped: int, transport: str) -> None:
     """Each message parses, fits its transport, and together they name all targets."""
-    syslog = replace(UDP, protocol=transport)
+    syslog = dataclasses.replace(UDP, protocol=transport)
     bodies = []
     for line in syslog_messages(message_of(single, dropped=dropped), syslog):
         assert len(line) <= {"udp": 2048, "unix": 8000, "tcp": 8000}[transport]
@@ -216,4 +217,4 @@ def test_three_hundred_targets_are_few_messages() -> None:
     assert [one["text"].rpartition(" (")[2] for one in posts] == [f"{n} of 2)" for n in (1, 2)]
     assert len(adaptive_cards(content)) == 1
     assert len(cloud_events(message_of(single))) == 1
-    assert len(syslog_messages(message_of(single), replace(UDP, protocol="tcp"))) <= 4
+    assert len(syslog_messages(message_of(single), dataclasses.replace(UDP, protocol="tcp"))) <= 4

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.firewall.languages.fit import Fit, Reach, fit
 from egressd.firewall.languages.language import Wildcards
@@ -15,8 +16,7 @@ from egressd.planning.placeholder import is_host
 FROM_NAMES = "where connections come from is compared with addresses, not with names"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A rule that a device can be given."""
 
     rule: FirewallRule
@@ -28,16 +28,14 @@ class Entry:
     """What is said once for all rules that it is true of, such as of sources."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Omitted:
+class Omitted(Struct, frozen=True, kw_only=True):
     """A rule that a device can't be given."""
 
     rule: FirewallRule
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class Sources(Struct, frozen=True, kw_only=True):
     """What the sources of a rule are."""
 
     v4: tuple[str, ...] = ()

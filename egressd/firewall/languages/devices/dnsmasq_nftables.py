@@ -7,7 +7,9 @@ same sets. A rule is kept by address, so every other name at an address passes a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.choice import Entry, Omitted, choose, is_ip, sources_of
@@ -43,8 +45,7 @@ _FAMILIES = {4: ("ip", "ipv4_addr"), 6: ("ip6", "ipv6_addr")}
 """By IP version: what nftables calls the header and the type of an address."""
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class _Flow:
+class _Flow(Struct, frozen=True, order=True, kw_only=True):
     """What may pass between own addresses and a set of others."""
 
     own: tuple[str, ...]
@@ -54,8 +55,7 @@ class _Flow:
     inbound: bool
 
 
-@dataclass(slots=True)
-class _Plan:
+class _Plan(Struct):
     """Which flows each domain of dnsmasq, and each plain address, is allowed."""
 
     domains: dict[str, dict[_Flow, None]] = field(default_factory=dict)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.choice import (
@@ -32,8 +34,7 @@ _ON_A_LINE = 8
 """Members of a list that one command adds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Key:
+class _Key(Struct, frozen=True, kw_only=True):
     """What rules must share to become one policy."""
 
     words: str
@@ -44,8 +45,7 @@ class _Key:
     sources: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Script:
+class _Script(Struct):
     """Objects by table, and policies."""
 
     v4: dict[str, list[str]] = field(default_factory=dict)

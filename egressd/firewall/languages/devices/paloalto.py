@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.choice import (
@@ -34,8 +36,7 @@ _LONGEST_ENTRY = 255
 _NEEDS = {Need.REQUIRED: "req", Need.CONDITIONAL: "cond", Need.OPTIONAL: "opt"}
 
 
-@dataclass(slots=True)
-class _Script:
+class _Script(Struct):
     """Commands in the order they are needed: objects, then rules."""
 
     objects: dict[str, None] = field(default_factory=dict)
@@ -79,8 +80,7 @@ class _Script:
         return self._rules.marked(words, content)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Key:
+class _Key(Struct, frozen=True, kw_only=True):
     """What rules must share to become one."""
 
     words: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.choice import sources_of
@@ -15,8 +16,7 @@ NOWHERE = "192.0.2.1"
 _LONGEST = 35
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placeholders:
+class Placeholders(Struct, frozen=True, kw_only=True):
     """The names of the two objects in one document."""
 
     hosts: str

@@ -7,9 +7,10 @@ Names are exact hosts or anchored regular expressions, so that squid allows what
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+
+from msgspec import Struct
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.choice import Entry, Omitted, is_ip, sources_of
@@ -52,8 +53,7 @@ class _Use(StrEnum):
     EXEMPT = "TLS that is not inspected"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
+class _Group(Struct, frozen=True, kw_only=True):
     """What rules share that stand in one http_access line."""
 
     use: _Use

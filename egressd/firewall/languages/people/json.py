@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+
+from msgspec import to_builtins
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.language import Language
@@ -26,7 +27,7 @@ def _render(asked: RuleSet) -> str:
         "profiles": list(origin.profiles),
         "report": reports[0] if reports else None,
         "reports": reports,
-        "rules": [asdict(rule) for rule in asked.rules],
+        "rules": [to_builtins(rule) for rule in asked.rules],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

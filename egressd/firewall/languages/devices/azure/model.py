@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 API_VERSION = "2024-05-01"
 PRIORITY = 500
@@ -26,8 +27,7 @@ PARAMETERS = {Unknown.HOSTS: "hostAddresses", Unknown.PROXY: "proxyAddresses"}
 Addresses = tuple[str, ...] | Unknown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplicationRule:
+class ApplicationRule(Struct, frozen=True, kw_only=True):
     """Hosts by SNI or Host header."""
 
     name: str
@@ -40,8 +40,7 @@ class ApplicationRule:
     """Whether TLS must not be ended on the firewall."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkRule:
+class NetworkRule(Struct, frozen=True, kw_only=True):
     """Ports of addresses, of hosts that the firewall resolves, or of service tags."""
 
     name: str
@@ -56,8 +55,7 @@ class NetworkRule:
 PolicyRule = ApplicationRule | NetworkRule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
+class Collection(Struct, frozen=True, kw_only=True):
     """Rules of one kind and priority."""
 
     name: str
@@ -70,8 +68,7 @@ class Collection:
         return isinstance(self.rules[0], NetworkRule)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """Everything to write: collections, and what was not known."""
 
     group: str

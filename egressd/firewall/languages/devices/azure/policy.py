@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.azure.model import (
@@ -61,8 +63,7 @@ _LONGEST_GROUP, _LONGEST_NAME, _LONGEST_DESCRIPTION = 60, 80, 300
 _IPV4_ONLY = "Azure Firewall knows no IPv6: {} left out"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Key:
+class _Key(Struct, frozen=True, kw_only=True):
     """What rules must share to become one."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from egressd.firewall.document import RuleSet
 from egressd.firewall.languages.devices.choice import Entry, Omitted, is_ip
