@@ -30,13 +30,35 @@ def pattern_covers(pattern: str, host: str, *, deep: bool = False) -> bool:
     return all(bool(label) and _glob(part, label) for part, label in zip(wanted, given, strict=True))
 
 
-def is_catalog_host(rows: Iterable[Endpoint], host: str) -> bool:
-    """Return whether a row of the catalog that is not an internal server's covers the host."""
-    return any(
-        pattern_covers(PLACEHOLDER.sub("*", row.pattern), host, deep=row.deep)
-        for row in rows
-        if not row.internal
-    )
+class CatalogHosts:
+    """The hosts that rows of the catalog cover, but for those of internal servers.
+
+    Patterns are found by the labels after their last `*`, so that asking for a host costs its labels, however
+    many rows there are.
+    """
+
+    def __init__(self, rows: Iterable[Endpoint]) -> None:
+        self._by_end: dict[str, set[tuple[str, bool]]] = {}
+        for row in rows:
+            if not row.internal:
+                pattern = PLACEHOLDER.sub("*", row.pattern)
+                self._by_end.setdefault(_plain_end(pattern), set()).add((pattern, row.deep))
+
+    def __contains__(self, host: str) -> bool:
+        labels = _labels(host)
+        ends = (".".join(labels[at:]) for at in range(len(labels) + 1))
+        return any(
+            pattern_covers(pattern, host, deep=deep)
+            for end in ends
+            for pattern, deep in self._by_end.get(end, ())
+        )
+
+
+def _plain_end(pattern: str) -> str:
+    """Return the labels after the last one with a `*`; all of them if none has one."""
+    labels = _labels(pattern)
+    wild = (at for at in range(len(labels), 0, -1) if "*" in labels[at - 1])
+    return ".".join(labels[next(wild, 0) :])
 
 
 def glob_matches(glob: str, text: str) -> bool:

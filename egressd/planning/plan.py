@@ -30,7 +30,7 @@ from egressd.planning.modes.private_link import private_link_notes
 from egressd.planning.modes.service_tags import ranges_for, service_tag_notes
 from egressd.planning.path.arc_proxy import gateway_notes, route_by_gateway
 from egressd.planning.path.choice import goes_through_proxy, route_named
-from egressd.planning.pattern import glob_matches_host, is_catalog_host
+from egressd.planning.pattern import CatalogHosts, glob_matches_host
 from egressd.planning.placeholder import NEEDS_REGION, placeholder_values, placeholders
 from egressd.planning.probes import plan_probes
 from egressd.planning.select import (
@@ -48,9 +48,10 @@ from egressd.planning.select import (
 from egressd.wording import host_port
 
 
-class _Draft(Struct):
+class _Draft(Struct, kw_only=True):
     """What is collected from the rows."""
 
+    known: CatalogHosts
     targets: list[Target] = field(default_factory=list)
     siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unsampled: list[Unsampled] = field(default_factory=list)
@@ -216,14 +217,14 @@ def _routes_taken(targets: Iterable[Target], settings: Settings) -> tuple[ProbeR
 
 
 def _draft(expansions: tuple[Expansion, ...], settings: Settings, catalog: Catalog) -> _Draft:
-    draft = _Draft(choices=name_choices(expansions))
+    draft = _Draft(known=CatalogHosts(catalog.endpoints), choices=name_choices(expansions))
     for one in expansions:
         endpoint = one.row.endpoint
         idle = _no_source_for(endpoint.roles, settings) or one.row.stand_in or ""
         if idle or not one.samples:
             draft.unsampled.append(_unsampled(one, idle))
             continue
-        _add_targets(draft, one, settings, catalog)
+        _add_targets(draft, one, settings)
     return draft
 
 
@@ -248,7 +249,7 @@ def _no_source_for(roles: tuple[Role, ...], settings: Settings) -> str:
     return f"no source has the role {' or '.join(roles)}"
 
 
-def _add_targets(draft: _Draft, one: Expansion, settings: Settings, catalog: Catalog) -> None:
+def _add_targets(draft: _Draft, one: Expansion, settings: Settings) -> None:
     named = not settings.only or endpoint_matches(one.row.endpoint, settings.only)
     for sample in one.samples:
         if not named and not _sample_matches(settings.only, one, sample):
@@ -258,7 +259,7 @@ def _add_targets(draft: _Draft, one: Expansion, settings: Settings, catalog: Cat
             draft.skipped.append(f"{one.row.endpoint.id} ({sample.host})")
             continue
         given = sample.kind is SampleKind.GIVEN or endpoint.internal
-        owned = given and not is_catalog_host(catalog.endpoints, sample.host)
+        owned = given and sample.host not in draft.known
         rule = sample.kind is SampleKind.RANDOM
         for path in endpoint.paths[:1] if rule else endpoint.paths:
             choice = draft.choices.of_host(endpoint, sample.host)

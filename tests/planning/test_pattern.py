@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egressd.planning.pattern import glob_matches, glob_matches_host, pattern_covers, replace_wildcard
+from egressd.planning.pattern import (
+    CatalogHosts,
+    glob_matches,
+    glob_matches_host,
+    pattern_covers,
+    replace_wildcard,
+)
+from tests.planning.conftest import make_row
 
 
 @pytest.mark.parametrize(
@@ -113,6 +120,38 @@ def test_deep_only_adds(pattern: str, host: str) -> None:
     """Whatever one label covers, several do too."""
     if pattern_covers(pattern, host):
         assert pattern_covers(pattern, host, deep=True)
+
+
+ROWS = st.lists(st.tuples(st.text(alphabet="aB*.{}", max_size=9), st.booleans(), st.booleans()), max_size=6)
+
+
+@given(ROWS, st.text(alphabet="Ab.", max_size=9))
+def test_hosts_of_the_catalog_are_those_that_a_row_covers(
+    rows: list[tuple[str, bool, bool]], host: str
+) -> None:
+    """A placeholder stands for anything; internal servers have names of the operator's, and do not count."""
+    made = [make_row("a", text, deep=deep, internal=internal) for text, deep, internal in rows]
+    covered = (
+        pattern_covers(re.sub(r"\{[^{}]*\}", "*", text), host, deep=deep)
+        for text, deep, internal in rows
+        if not internal
+    )
+    assert (host in CatalogHosts(made)) is any(covered)
+
+
+def test_a_host_is_held_against_the_rows_that_end_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalog ten times as long is no work for a host that it does not have."""
+    known = CatalogHosts(make_row(f"r{at}", f"*.r{at}.example") for at in range(1_000))
+    tried: list[str] = []
+
+    def covers(pattern: str, host: str, *, deep: bool = False) -> bool:
+        tried.append(pattern)
+        return pattern_covers(pattern, host, deep=deep)
+
+    monkeypatch.setattr("egressd.planning.pattern.pattern_covers", covers)
+    assert "a.r7.example" in known
+    assert "a.own.example" not in known
+    assert tried == ["*.r7.example"]
 
 
 @given(st.text(alphabet="ab*", max_size=12), st.text(alphabet="ab", max_size=12))
