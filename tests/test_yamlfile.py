@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from egressd import yamlfile
 from egressd.errors import ConfigError
-from egressd.yamlfile import MAX_DEPTH, MAX_NODES, Document, read_yaml
+from egressd.yamlfile import MAX_CHARACTERS, MAX_DEPTH, MAX_NODES, Document, read_yaml
 from egressd.yamlschema import problems_of
 
 
@@ -173,7 +173,9 @@ def test_aliases_count_as_the_values_they_repeat() -> None:
 
 def test_size_is_bounded() -> None:
     """A file beyond the size limit is refused in bounded time."""
-    assert problems("a" * 2_000_000) == ("f.yml: cannot read more than 1000000 characters of YAML",)
+    assert problems("a" * (MAX_CHARACTERS + 1)) == (
+        "f.yml: cannot read more than 8000000 characters of YAML",
+    )
 
 
 @given(st.text(alphabet=st.sampled_from(list("ab:-[]{}&*!|>'\"#?%,\n\t 1.~<\\=@`\u00e9\u2028")), max_size=80))
