@@ -30,8 +30,8 @@ from egressd.web.api.history import (
 )
 from egressd.web.connection.page import PageMaker
 from egressd.web.middleware import Gate, refuse
-from egressd.web.pages import PageHandlers
 from egressd.web.probing import ProbeEndpoint
+from egressd.web.routes import PageRoutes
 
 RELOAD_TIMEOUT = 30.0
 """Seconds to wait for a reload."""
@@ -53,7 +53,7 @@ def make_app(gate: Gate, holder: SnapshotHolder, intents: Intents, catalog: Cata
         pages=pages,
         probe_endpoint=ProbeEndpoint(holder=holder, catalog=catalog),
     )
-    for path, handler in PageHandlers(holder=holder, pages=pages).routes():
+    for path, handler in PageRoutes(holder=holder, pages=pages):
         app.router.add_get(path, handler)
     app.router.add_get("/metrics", handlers.metrics)
     app.router.add_get("/probe", handlers.probe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -21,7 +21,7 @@ from egressd.web.manual.document import (
     render_document,
 )
 from egressd.web.manual.reason import render_reason, render_reasons
-from egressd.web.middleware import Handler, refuse
+from egressd.web.middleware import refuse
 from egressd.web.status.filters import page_query
 from egressd.web.status.page import StatusPage
 from egressd.web.template import POLICY, STATIC, render_page, root_of, static_file
@@ -35,17 +35,6 @@ class PageHandlers(Struct, frozen=True, kw_only=True):
     holder: SnapshotHolder
     pages: PageMaker
     status_page: StatusPage = field(default_factory=StatusPage)
-
-    def routes(self) -> Iterator[tuple[str, Handler]]:
-        """Yield each path with its handler."""
-        yield "/", self.status
-        yield "/rules/{language}", self.rules
-        yield "/static/{name}", self.static
-        yield "/reasons", self.reasons
-        yield "/reasons/{code}", self.reason
-        yield "/docs", self.listed
-        yield "/docs/{name:.+}", self.document
-        yield "/runbooks/{name}", self.runbook
 
     async def status(self, request: web.Request) -> web.StreamResponse:
         """Serve the status page; whatever its address asks for, a page is served."""

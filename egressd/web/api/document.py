@@ -9,7 +9,6 @@ from egressd.model.alert import Alert, AlertName, AlertState, Condition, Silence
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief, Standing
 from egressd.model.verdict import Outcome, Suspect, Sweep, Verdict
-from egressd.report.saved import to_json
 from egressd.state.codec import to_dict
 
 TARGETS_SCHEMA = "egressd.targets/1"
@@ -25,6 +24,9 @@ class SweepJson:
 
     def render(self, sweep: Sweep) -> bytes:
         """Return a sweep as JSON, by the schema `egressd.sweep/1`."""
+        # Needs the rules of firewalls and older reports, which a daemon that is only scraped does not.
+        from egressd.report.saved import to_json  # noqa: PLC0415
+
         if self._sweep is not sweep:
             self._text, self._sweep = to_json(sweep).encode(), sweep
         return self._text
