@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -44,6 +45,7 @@ def sweep_once(
 ) -> ExitCode:
     """Sweep and report; changes since a baseline are summarized on stderr."""
     check_output(output)
+    gc.freeze()  # modules and catalog stay: no collection during the sweep visits them
     if format_for(fmt, output) is Format.JSONL:
         sweep = asyncio.run(stream_until_stopped(settings, catalog, output=output, baseline=baseline))
         confirm_output(sweep, output)
