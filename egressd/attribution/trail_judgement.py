@@ -9,6 +9,7 @@ from egressd.attribution.certainty import weigh
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.reasons import REASONS
 from egressd.attribution.rules.certificate import CERTIFICATE
+from egressd.attribution.rules.clue import Clue, clues_of
 from egressd.attribution.rules.dns import DNS
 from egressd.attribution.rules.http import HTTP
 from egressd.attribution.rules.ntp import NTP
@@ -109,23 +110,24 @@ def judge_trail(context: TrailContext) -> TrailJudgement:
     if context.failing is not None and context.failing.failure is Failure.INTERNAL_ERROR:
         bug = Match(context=context, rule=INTERNAL_ERROR, phase=context.failing.phase)
         return TrailJudgement(context=context, causes=(bug,), notes=())
+    clues = clues_of(context)
     tables = PROXY_TABLES if context.proxied else DIRECT_TABLES
-    causes = tuple(match for table in tables if (match := _explain(table, context)) is not None)
+    causes = tuple(match for table in tables if (match := _explain(table, context, clues)) is not None)
     if context.proxied and causes and causes[0].code.startswith("proxy_"):
         # The proxy's own page is no answer of the origin.
         causes = tuple(one for one in causes if one.phase is not Phase.HTTP)
     notes = tuple(
         Match(context=context, rule=rule, phase=table.phase)
         for table in tables
-        for rule in table.notes_for(context)
+        for rule in table.notes_for(context, clues)
     )
     if not causes and not context.complete and not context.duplicate_answer:
         causes = (Match(context=context, rule=NOT_PROBED, phase=None),)
     return TrailJudgement(context=context, causes=causes, notes=notes)
 
 
-def _explain(table: RuleTable, context: TrailContext) -> Match | None:
+def _explain(table: RuleTable, context: TrailContext, clues: frozenset[Clue]) -> Match | None:
     if context.excused and table.phase in EXCUSED:
         return None
-    rule = table.explain(context)
+    rule = table.explain(context, clues)
     return Match(context=context, rule=rule, phase=table.phase) if rule is not None else None

@@ -23,7 +23,8 @@ from egressd.attribution.facts.peer_comparison import TLS13, domain_of
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import NOT_TRUSTED, product_of
-from egressd.attribution.rules.condition import both, either, phase_failed
+from egressd.attribution.rules.clue import Clue
+from egressd.attribution.rules.condition import both, either, needs, on_failure, phase_failed
 from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.attribution.rules.verification import CIPHER_NOTE, MISORDERED, VERIFICATION_RULES, verify_code
 from egressd.model.observation import Failure, Phase, TlsObservation
@@ -72,12 +73,14 @@ def _clock_explains(context: TrailContext) -> bool:
     return all(one is None or one <= now for one in begins) and all(one is None or now <= one for one in ends)
 
 
+@on_failure
 def _authority_expired(context: TrailContext) -> bool:
     """Whether an inspecting device signed what has expired."""
     trusted = _in_store(context) is True and not context.owned
     return _expired(context) and _is_private(context) and (trusted or signs_unrelated_names(context))
 
 
+@on_failure
 def _store_is_stale(context: TrailContext) -> bool:
     """Whether what has expired is this host's root: by the public ones the same chain is in time."""
     facts = context.tls.facts if context.tls is not None else None
@@ -85,6 +88,7 @@ def _store_is_stale(context: TrailContext) -> bool:
     return _expired(context) and _is_public(context) is True and in_time
 
 
+@on_failure
 def _without_san(context: TrailContext) -> bool:
     tls = context.tls
     if tls is None or not _wrong_name(context) or tls.facts is None or not tls.chain:
@@ -92,12 +96,14 @@ def _without_san(context: TrailContext) -> bool:
     return tls.facts.common_name_matches is True and not tls.chain[0].san
 
 
+@needs(Clue.PRIVATE_CHAIN)
 def _block_page(context: TrailContext) -> bool:
     """Whether a product's page came inside the session that did not verify."""
     http = inspected_answer(context)
     return http is not None and http.unverified and (http.status == 470 or bool(product_of(http)))
 
 
+@on_failure
 def is_origin_untrusted(context: TrailContext) -> bool:
     """Whether an unknown authority has the name that devices use for origins they could not validate."""
     name = context.issuer.replace("\\", "").lower()  # RFC 4514 escapes quotes
@@ -105,10 +111,12 @@ def is_origin_untrusted(context: TrailContext) -> bool:
     return marked and _no_issuer(context) and not _incomplete_chain(context)
 
 
+@on_failure
 def _store_incomplete(context: TrailContext) -> bool:
     return _no_issuer(context) and _is_public(context) is True and _in_store(context) is not True
 
 
+@on_failure
 def _incomplete_chain(context: TrailContext) -> bool:
     """Whether the chain lacks a link, by what is known of its authority or by what it says of it."""
     tls = context.tls
@@ -120,6 +128,7 @@ def _link_unknown(context: TrailContext) -> bool:
     return not missing_link_is_public(context)
 
 
+@on_failure
 def _root_unknown(context: TrailContext) -> bool:
     """Whether this host lacks the authority of a server of its own network, or it could not be checked."""
     return _no_issuer(context) and (context.target.internal or not _is_private(context))
@@ -147,6 +156,7 @@ def _signs_catalog_names(context: TrailContext) -> bool:
     return not hosts.isdisjoint(context.index.catalog_hosts)
 
 
+@needs(Clue.PRIVATE_CHAIN)
 def _trusted_inspection(context: TrailContext) -> bool:
     return _valid_but_private(context) and not is_private_ca(context) and not context.random
 
@@ -165,6 +175,7 @@ def _without_http2(tls: TlsObservation) -> bool:
     return tls.failure is None and "h2" in tls.alpn_offered and tls.alpn != "h2"
 
 
+@needs(Clue.PRIVATE_CHAIN)
 def _alpn_stripped(context: TrailContext) -> bool:
     """Whether an inspecting device does not pass h2 on, in this session or in that of the control."""
     if _trusted_inspection(context):
@@ -173,17 +184,20 @@ def _alpn_stripped(context: TrailContext) -> bool:
     return is_inspected(context) and any(_without_http2(one) for one in controls)
 
 
+@needs(Clue.BASELINE)
 def _alpn_lost(context: TrailContext) -> bool:
     """Whether HTTP/2 was negotiated in the baseline, and is not now, with a valid public chain."""
     lost = context.tls is not None and _without_http2(context.tls)
     return lost and _valid_and_public(context) and http2_in_baseline(context)
 
 
+@needs(Clue.BASELINE)
 def _version_lost(context: TrailContext) -> bool:
     older = context.tls is not None and context.tls.version not in (None, TLS13)
     return older and _valid_and_public(context) and tls13_in_baseline(context)
 
 
+@needs(Clue.PRIVATE_CHAIN)
 def _downgraded(context: TrailContext) -> bool:
     """Whether an inspecting device negotiates an older version than the domain or the address does."""
     tls = context.tls
@@ -225,6 +239,7 @@ def _parse_moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
+@on_failure
 def _strict_only(context: TrailContext) -> bool:
     return context.strict_only
 

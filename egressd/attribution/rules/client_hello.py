@@ -10,7 +10,8 @@ from egressd.attribution.control_results.client_hello import (
 )
 from egressd.attribution.control_results.contrast import Contrast, mss_contrast, passed_if
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import OnFailure
+from egressd.attribution.rules.clue import Clue
+from egressd.attribution.rules.condition import needs, on_failure
 from egressd.attribution.rules.rule import Rule
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind
@@ -30,16 +31,18 @@ def _fits_small_segments(context: TrailContext) -> bool | None:
     return hello_answered(context, ControlKind.LARGE_HELLO, max_segment=ONE_SEGMENT)
 
 
+@needs(Clue.CONTROLS)
 def _cannot_reassemble(context: TrailContext) -> bool:
     """Whether the large ClientHello is lost in segments of any size: it is their number that matters."""
     return _large_lost(context) and _fits_small_segments(context) is not True
 
 
+@needs(Clue.CONTROLS)
 def _mtu_too_small(context: TrailContext) -> bool:
     return _large_lost(context) and _fits_small_segments(context) is True
 
 
-@OnFailure
+@on_failure
 def _only_small_passes(context: TrailContext) -> bool:
     """Whether the usual ClientHello is large and lost, and a small one is answered, whatever the segments."""
     tls = context.tls
@@ -58,12 +61,14 @@ def _by_size(context: TrailContext) -> Contrast:
     return passed_if(hello_answered(context, ControlKind.SMALL_HELLO) is True)
 
 
+@needs(Clue.CONTROLS)
 def _nameless_denied(context: TrailContext) -> bool:
     """Whether a ClientHello without a name gets no TLS answer where one with a name does."""
     named = _answered(context) or (context.tls is not None and context.tls.server_hello)
     return named and hello_lost(context, ControlKind.NO_SNI)
 
 
+@needs(Clue.CONTROLS)
 def _late_name_missed(context: TrailContext) -> bool:
     large = hello_answered(context, ControlKind.LARGE_HELLO) is True
     return _answered(context) and large and hello_lost(context, ControlKind.SNI_LAST)

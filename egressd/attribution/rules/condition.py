@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.rules.clue import Clue
 from egressd.model.observation import Failure, Observation, Phase
 
 Condition = Callable[[TrailContext], bool]
@@ -23,26 +24,45 @@ _OBSERVED: Mapping[Phase, Callable[[TrailContext], Observation | None]] = {
 }
 
 
-class OnFailure(Struct, frozen=True):
-    """A condition that can hold only where something failed: most trails of a sweep need not ask it."""
+class NeedsClues(Struct, frozen=True):
+    """A condition that can hold only for trails with certain clues."""
 
     holds: Condition
+    any_of: tuple[frozenset[Clue], ...]
+    """All the clues of one of these."""
 
     def __call__(self, context: TrailContext) -> bool:
         """Return whether it holds."""
         return self.holds(context)
 
 
+def needs(*clues: Clue) -> Callable[[Condition], NeedsClues]:
+    """Declare that a condition can't hold without all of these clues."""
+    return lambda condition: NeedsClues(condition, (frozenset(clues),))
+
+
+on_failure = needs(Clue.FAILURE)
+
+
+def may_hold(condition: Condition, clues: frozenset[Clue]) -> bool:
+    """Return whether a condition is worth asking for a trail with these clues."""
+    return not isinstance(condition, NeedsClues) or any(one <= clues for one in condition.any_of)
+
+
+def _alternatives(condition: Condition) -> tuple[frozenset[Clue], ...]:
+    return condition.any_of if isinstance(condition, NeedsClues) else (frozenset(),)
+
+
 def phase_failed(phase: Phase, *failures: Failure) -> Condition:
     """Hold where a phase failed in one of these ways; in any way if none is named."""
     observed = _OBSERVED[phase]
     wanted = frozenset(failures or Failure)
-    return OnFailure(lambda context: (one := observed(context)) is not None and one.failure in wanted)
+    return on_failure(lambda context: (one := observed(context)) is not None and one.failure in wanted)
 
 
 def failed_in(*phases: Phase) -> Condition:
     """Hold where the trail's first failure is in one of the phases."""
-    return OnFailure(lambda context: context.failed_in in phases)
+    return on_failure(lambda context: context.failed_in in phases)
 
 
 def both(one: Condition, other: Condition) -> Condition:
@@ -51,13 +71,17 @@ def both(one: Condition, other: Condition) -> Condition:
     def holds(context: TrailContext) -> bool:
         return one(context) and other(context)
 
-    on_failure = isinstance(one, OnFailure) or isinstance(other, OnFailure)
-    return OnFailure(holds) if on_failure else holds
+    needed = tuple(own | more for own in _alternatives(one) for more in _alternatives(other))
+    return NeedsClues(holds, needed)
 
 
 def either(one: Condition, other: Condition) -> Condition:
     """Hold where one of two conditions does."""
-    return lambda context: one(context) or other(context)
+
+    def holds(context: TrailContext) -> bool:
+        return one(context) or other(context)
+
+    return NeedsClues(holds, (*_alternatives(one), *_alternatives(other)))
 
 
 def never(_: TrailContext) -> bool:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from egressd.attribution.facts.address import parse_ip
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import Condition, both, failed_in
+from egressd.attribution.rules.clue import Clue
+from egressd.attribution.rules.condition import Condition, both, failed_in, needs
 from egressd.attribution.rules.rule import Rule
 from egressd.model.observation import DnsObservation, Failure, NtpObservation, Phase, TcpObservation
 
@@ -64,6 +65,7 @@ def _udp_dropped(context: TrailContext) -> bool:
     return not isinstance(context.failing, TcpObservation) and _not_permitted(context)
 
 
+@needs(Clue.LOOKUP)
 def _queries_dropped(context: TrailContext) -> bool:
     """Whether this host's own rules drop queries over UDP, whatever TCP brought in their place."""
     datagrams = [one for one in context.dns.queries if one.transport == "udp"] if context.dns else []

@@ -10,7 +10,8 @@ from msgspec import Struct
 from egressd.attribution.blame.suspects import Signature
 from egressd.attribution.certainty import OBSERVED, Certainty
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import Condition, OnFailure, never
+from egressd.attribution.rules.clue import Clue
+from egressd.attribution.rules.condition import Condition, may_hold, never
 from egressd.model.observation import Phase
 from egressd.model.verdict import Outcome
 
@@ -48,22 +49,31 @@ class RuleTable:
     notes: tuple[Rule, ...] = ()
     clear: Condition = never
     """Whether it is known at a glance that none of `rules` holds: most trails of a sweep are like that."""
-    _without_failure: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
+    _asked: dict[frozenset[Clue], tuple[tuple[Rule, ...], tuple[Rule, ...]]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
-    def __post_init__(self) -> None:
-        """Collect the rules that may hold where nothing failed."""
-        rules = tuple(one for one in self.rules if not isinstance(one.when, OnFailure))
-        object.__setattr__(self, "_without_failure", rules)
-
-    def explain(self, context: TrailContext) -> Rule | None:
+    def explain(self, context: TrailContext, clues: frozenset[Clue]) -> Rule | None:
         """Return the first rule that holds, or None where nothing is wrong with the phase."""
-        if self.clear(context):
+        rules, _ = self._for(clues)
+        if not rules or self.clear(context):
             return None
-        for rule in self.rules if context.failing is not None else self._without_failure:
+        for rule in rules:
             if rule.when(context):
                 return rule
         return None
 
-    def notes_for(self, context: TrailContext) -> tuple[Rule, ...]:
+    def notes_for(self, context: TrailContext, clues: frozenset[Clue]) -> tuple[Rule, ...]:
         """Return every note that holds."""
-        return tuple(rule for rule in self.notes if rule.when(context))
+        _, notes = self._for(clues)
+        return tuple([rule for rule in notes if rule.when(context)]) if notes else ()
+
+    def _for(self, clues: frozenset[Clue]) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+        """Return the rules and the notes that are worth asking."""
+        known = self._asked.get(clues)
+        if known is None:
+            rules, notes = (
+                tuple(one for one in some if may_hold(one.when, clues)) for some in (self.rules, self.notes)
+            )
+            known = self._asked[clues] = rules, notes
+        return known

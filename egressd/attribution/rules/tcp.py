@@ -8,11 +8,11 @@ from egressd.attribution.control_results.hops import failure_hop
 from egressd.attribution.facts.loss_pattern import LossPattern
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.condition import (
-    OnFailure,
     both,
     failed_in,
     is_port_unreachable,
     is_prohibited,
+    on_failure,
     phase_failed,
 )
 from egressd.attribution.rules.local import local_rules
@@ -30,18 +30,18 @@ def _time_exceeded(context: TrailContext) -> bool:
     return icmp is not None and icmp.type == TIME_EXCEEDED[icmp.version]
 
 
-@OnFailure
+@on_failure
 def _refused_on_the_way(context: TrailContext) -> bool:
     """Whether the refusal begins at a hop nearer than the far end."""
     return _refused(context) and failure_hop(context) is not None
 
 
-@OnFailure
+@on_failure
 def _all_silent(context: TrailContext) -> bool:
     return _silent(context) and context.dial_stats.all_silent
 
 
-@OnFailure
+@on_failure
 def _port_blocked(context: TrailContext) -> bool:
     return _silent(context) and port_contrast(context).separates
 
@@ -51,6 +51,7 @@ def _by_known_good(context: TrailContext) -> Contrast:
     return passed_if(len({address for address, _ in context.dial_stats.silent}) > 2)
 
 
+@on_failure
 def _proxy_not_configured(context: TrailContext) -> bool:
     """Whether the environment names a proxy, and this dial went out without one."""
     return bool(context.index.unused_proxy_variables) and context.failed_in is Phase.TCP
@@ -65,6 +66,7 @@ def _unknown_outcome(_: TrailContext) -> Outcome:
     return Outcome.UNKNOWN
 
 
+@on_failure
 def _revocation(context: TrailContext) -> bool:
     """Whether certificates of this sweep are checked at the host that can't be reached."""
     broken = context.failed_in in (Phase.DNS, Phase.TCP, Phase.HTTP)
@@ -96,12 +98,12 @@ TCP = RuleTable(
         Rule(reason="pki_revocation_unreachable", when=_revocation),
         Rule(
             reason="tcp_rate_limited",
-            when=lambda context: context.loss_pattern is LossPattern.RATE,
+            when=on_failure(lambda context: context.loss_pattern is LossPattern.RATE),
             certainty=at(Confidence.MEDIUM),
         ),
         Rule(
             reason="nat_ports_exhausted",
-            when=lambda context: context.loss_pattern is LossPattern.CONCURRENCY,
+            when=on_failure(lambda context: context.loss_pattern is LossPattern.CONCURRENCY),
             certainty=at(Confidence.LOW),
         ),
         Rule(reason="local_firewall_drop_tcp", when=_all_silent, certainty=SILENCE),

@@ -17,7 +17,7 @@ from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import page_product
 from egressd.attribution.reasons import ALERTS, alert_code
 from egressd.attribution.rules.client_hello import HELLO_NOTES, HELLO_RULES
-from egressd.attribution.rules.condition import Condition, OnFailure, both, phase_failed
+from egressd.attribution.rules.condition import Condition, both, on_failure, phase_failed
 from egressd.attribution.rules.local import exhausted_in
 from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.attribution.rules.verification import LIMIT_RULES
@@ -44,7 +44,7 @@ def _unacked(context: TrailContext) -> bool:
     return context.hello_acked is False and not _received(context)
 
 
-@OnFailure
+@on_failure
 def _reset_before_hello(context: TrailContext) -> bool:
     """Whether the connection, or a repeat of it, was reset before a ClientHello could be read.
 
@@ -70,7 +70,7 @@ def _nothing_sent(one: Observation | None) -> bool:
             return False
 
 
-@OnFailure
+@on_failure
 def _plaintext_page(context: TrailContext) -> bool:
     """Whether a page that denies was sent in clear: one with a product's mark, or a status that denies.
 
@@ -100,7 +100,7 @@ def _alert(description: int) -> Condition:
             return True
         return tls.alert is not None and tls.alert.description == description
 
-    return OnFailure(when)
+    return on_failure(when)
 
 
 def _old_protocol(tls: TlsObservation) -> bool:
@@ -109,7 +109,7 @@ def _old_protocol(tls: TlsObservation) -> bool:
     return tls.failure is Failure.TLS_ERROR and any(mark in detail for mark in OLD_PROTOCOL)
 
 
-@OnFailure
+@on_failure
 def _synproxy(context: TrailContext) -> bool:
     info = context.tls.info if context.tls is not None else None
     if info is None or not _silent(context) or _received(context):
@@ -117,7 +117,7 @@ def _synproxy(context: TrailContext) -> bool:
     return info.bytes_sent == 0 and info.peer_window == 0 and info.bytes_acked <= 1
 
 
-@OnFailure
+@on_failure
 def _pmtu_inbound(context: TrailContext) -> bool:
     """Whether small segments get in and full-size ones do not."""
     if not _silent(context) or context.hello_acked is False:
@@ -127,12 +127,12 @@ def _pmtu_inbound(context: TrailContext) -> bool:
     return hole or mss_contrast(context).separates
 
 
-@OnFailure
+@on_failure
 def _pmtu_outbound(context: TrailContext) -> bool:
     return _silent(context) and _unacked(context) and mss_contrast(context).separates
 
 
-@OnFailure
+@on_failure
 def _all_dropped(context: TrailContext) -> bool:
     """Whether no ClientHello to the address is ever acknowledged, whatever the name."""
     if not _silent(context) or not _unacked(context) or other_sni_acknowledged(context):
@@ -152,7 +152,7 @@ def _before_it_arrived(context: TrailContext) -> Signature | None:
     return HELLO_NOT_ACKNOWLEDGED if _unacked(context) else None
 
 
-@OnFailure
+@on_failure
 def _any_failure(context: TrailContext) -> bool:
     tls = context.tls
     return tls is not None and tls.failure is not None and tls.failure is not Failure.VERIFY

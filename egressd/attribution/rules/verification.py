@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import Condition, OnFailure
+from egressd.attribution.rules.condition import Condition, on_failure
 from egressd.attribution.rules.rule import Rule
 from egressd.model.observation import Failure, TlsObservation
 
@@ -66,17 +66,18 @@ def verify_code(*codes: int) -> Condition:
         rejected = tls is not None and tls.failure is Failure.VERIFY and tls.verify_code is not None
         return rejected and (not codes or (tls is not None and tls.verify_code in codes))
 
-    return OnFailure(holds)
+    return on_failure(holds)
 
 
 def _openssl_said(reasons: frozenset[str]) -> Condition:
-    return OnFailure(
+    return on_failure(
         lambda context: (
             (tls := context.tls) is not None and tls.failure is Failure.TLS_ERROR and tls.detail in reasons
         )
     )
 
 
+@on_failure
 def _misordered(context: TrailContext) -> bool:
     """Whether the first certificate is that of an authority which signed another one that was sent."""
     tls = context.tls

@@ -24,6 +24,8 @@ from egressd.attribution.facts.address import AddressKind, is_nat64, is_shared
 from egressd.attribution.facts.peer_comparison import domain_of
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import sinkhole_product
+from egressd.attribution.rules.clue import Clue
+from egressd.attribution.rules.condition import needs, on_failure
 from egressd.attribution.rules.dns.private_link import private_link
 from egressd.model.observation import DnsObservation, Failure, Phase
 from egressd.model.plan import ControlKind
@@ -60,6 +62,7 @@ def _is_own_name(context: TrailContext) -> bool:
     return name in _LOCAL_NAMES or name.endswith(".localhost") or name in (own, own.partition(".")[0])
 
 
+@needs(Clue.UNFINISHED)
 def sinkhole(context: TrailContext) -> bool:
     """Whether a filter's own address was given; a complete conversation with it proves otherwise."""
     if not name_answered(context) or context.dns is None:
@@ -68,6 +71,7 @@ def sinkhole(context: TrailContext) -> bool:
     return bool(known) and (context.trail.redirected or not context.complete)
 
 
+@needs(Clue.UNFINISHED, Clue.ADDRESS)
 def null_answer(context: TrailContext) -> bool:
     """Whether the address leads nowhere: the unspecified one, or a loopback one where nothing listens."""
     if not name_answered(context) or context.complete or context.duplicate_answer or _is_own_name(context):
@@ -86,11 +90,13 @@ def _reserved(context: TrailContext) -> bool:
     return kind is AddressKind.SYNTHETIC and not is_shared(given_address(context))
 
 
+@on_failure
 def synthetic_address(context: TrailContext) -> bool:
     """Whether nothing answers at an address that a public server can't have."""
     return _reserved(context) and _dead(context)
 
 
+@needs(Clue.ADDRESS)
 def synthetic_works(context: TrailContext) -> bool:
     """Whether a tunnelling client answers for the name, and leads to the server."""
     return _reserved(context) and context.complete and not context.trail.redirected
@@ -106,6 +112,7 @@ def sure_of_synthetic(context: TrailContext) -> Confidence:
     return Confidence.CONFIRMED if _kind(context) is AddressKind.SYNTHETIC else Confidence.MEDIUM
 
 
+@on_failure
 def doubtful_address(context: TrailContext) -> bool:
     """Whether names of several owners got addresses in a row, and nothing answers at any of them."""
     if not name_answered(context) or context.trail.redirected or context.owned or not _dead(context):
@@ -113,6 +120,7 @@ def doubtful_address(context: TrailContext) -> bool:
     return (context.source, given_address(context)) in context.index.peers.invented
 
 
+@on_failure
 def bogon(context: TrailContext) -> bool:
     """Whether a public name got a private address that does not work.
 
@@ -131,6 +139,7 @@ def injected_address(context: TrailContext) -> bool:
     return name_answered(context) and is_injected(context) and same and not context.complete
 
 
+@on_failure
 def unexpected_address(context: TrailContext) -> bool:
     """Whether this address fails, and the server proved the name at one that only other resolvers gave.
 
@@ -172,6 +181,7 @@ def suspects_of_unexpected(context: TrailContext) -> Signature | None:
     return None if _wrong_server(context) or injected_address(context) else ADDRESS_IN_DOUBT
 
 
+@needs(Clue.OTHER_LOOKUPS)
 def disputed(context: TrailContext) -> bool:
     """Whether another resolver shows the zone's own denial, and no server proved the name anywhere."""
     if not name_answered(context) or context.trail.redirected or address_proven(context):
@@ -179,6 +189,7 @@ def disputed(context: TrailContext) -> bool:
     return any(one.failure in DENIALS and zone_denies(one.queries) for one in other_resolver_answers(context))
 
 
+@needs(Clue.UNFINISHED)
 def search_list_applied(context: TrailContext) -> bool:
     """Whether getaddrinfo found another name: the one asked for with a domain of the search list added."""
     own = context.dns
@@ -188,6 +199,7 @@ def search_list_applied(context: TrailContext) -> bool:
     return any(one.lower().startswith(f"{asked}.") for one in own.cnames)
 
 
+@on_failure
 def system_differs(context: TrailContext) -> bool:
     """Whether only getaddrinfo gives an address, and that address does not work."""
     if not name_answered(context) or context.trail.redirected or context.failing is None:
@@ -197,6 +209,7 @@ def system_differs(context: TrailContext) -> bool:
     return own and context.uses_system_resolver
 
 
+@on_failure
 def nxdomain_rewritten(context: TrailContext) -> bool:
     """Whether labels that can't exist have the same address, in a zone that has no wildcard.
 
@@ -228,6 +241,7 @@ def sure_of_rewriting(context: TrailContext) -> Confidence:
     return Confidence.CONFIRMED if _rewritten_everywhere(context) else Confidence.MEDIUM
 
 
+@needs(Clue.ADDRESS)
 def synthesized(context: TrailContext) -> bool:
     """Whether the address was made by DNS64."""
     return name_answered(context) and is_nat64(context.address)
@@ -243,6 +257,7 @@ def by_other_resolver(context: TrailContext) -> Contrast:
     return passed_if(answered_by_other_resolver(context))
 
 
+@on_failure
 def system_lookup_fails(context: TrailContext) -> bool:
     """Whether getaddrinfo denies a name that its own nameservers have; a slow one denies nothing."""
     own = context.dns

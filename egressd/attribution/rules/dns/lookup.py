@@ -20,7 +20,7 @@ from egressd.attribution.control_results.resolvers import (
 )
 from egressd.attribution.facts.stats import ANSWERS
 from egressd.attribution.facts.trail_context import TrailContext
-from egressd.attribution.rules.condition import is_port_unreachable, phase_failed
+from egressd.attribution.rules.condition import is_port_unreachable, on_failure, phase_failed
 from egressd.model.observation import DnsObservation, DnsQuery, Failure, Phase
 from egressd.model.plan import ControlKind
 from egressd.model.settings import Family
@@ -63,6 +63,7 @@ def _other_names_prompt(context: TrailContext) -> bool:
     return context.dns is not None and bool(context.resolver_stats.prompt - {context.dns.name.lower()})
 
 
+@on_failure
 def derived_name_absent(context: TrailContext) -> bool:
     """Whether there is no such name as egressd derived, as far as is known: it was a guess."""
     if not (context.derived and _denied(context)) or says_blocked(context):
@@ -70,6 +71,7 @@ def derived_name_absent(context: TrailContext) -> bool:
     return not (answered_by_other_resolver(context) or other_type_answered(context))
 
 
+@on_failure
 def silent(context: TrailContext) -> bool:
     """Whether no message came back, over UDP or over the TCP that was tried after it."""
     if _timed_out(context):
@@ -78,18 +80,21 @@ def silent(context: TrailContext) -> bool:
     return lost and _tcp_failed(context)
 
 
+@on_failure
 def no_resolver(context: TrailContext) -> bool:
     """Whether this host has no resolver."""
     unknown = context.uses_system_resolver and not context.index.has_resolver
     return failed(context) and unknown and not context.resolver_stats.answered
 
 
+@on_failure
 def no_listener(context: TrailContext) -> bool:
     """Whether nothing listens on the resolver's port."""
     refused = any(one.failure is Failure.REFUSED and one.transport == "udp" for one in queries_of(context))
     return failed(context) and (is_port_unreachable(context) or refused)
 
 
+@on_failure
 def slow(context: TrailContext) -> bool:
     """Whether the lookup has no result only because more patience was needed.
 
@@ -110,6 +115,7 @@ def outcome_if_slow(_: TrailContext) -> Outcome | None:
     return Outcome.UNKNOWN
 
 
+@on_failure
 def only_other_family(context: TrailContext) -> bool:
     """Whether the name, or the address given as host, is of the other family alone."""
     if not _denied(context) or context.dns is None:
@@ -137,6 +143,7 @@ def outcome_of_other_family(context: TrailContext) -> Outcome | None:
     return Outcome.UNKNOWN if _family_left_out(context) else None
 
 
+@on_failure
 def aaaa_broken(context: TrailContext) -> bool:
     """Whether AAAA fails where A is answered; an empty answer is right, and all that getaddrinfo says."""
     own = context.dns
@@ -147,11 +154,13 @@ def aaaa_broken(context: TrailContext) -> bool:
     return nxdomain(context) or silent(context) or _rcode_failed(context) or malformed(context)
 
 
+@on_failure
 def dropped_name(context: TrailContext) -> bool:
     """Whether this name alone gets no answer from a resolver that answers others at once."""
     return silent(context) and _other_names_prompt(context)
 
 
+@on_failure
 def resolver_unreachable(context: TrailContext) -> bool:
     """Whether the resolver answers nothing at all; getaddrinfo reports that in several ways."""
     if _no_result(context) and context.uses_system_resolver and not context.resolver_stats.answered:
@@ -166,26 +175,31 @@ def sure_of_silence(context: TrailContext) -> Confidence:
     return Confidence.HIGH if answers else Confidence.MEDIUM
 
 
+@on_failure
 def refused_client(context: TrailContext) -> bool:
     """Whether every name is refused."""
     return _rcode(context, "REFUSED") and not _other_names_answered(context)
 
 
+@on_failure
 def refused_name(context: TrailContext) -> bool:
     """Whether this name is refused and others are not."""
     return _rcode(context, "REFUSED") and _other_names_answered(context)
 
 
+@on_failure
 def servfail(context: TrailContext) -> bool:
     """Whether the resolver gave up."""
     return _rcode(context, "SERVFAIL")
 
 
+@on_failure
 def no_recursion(context: TrailContext) -> bool:
     """Whether the server names other servers instead of asking them."""
     return nodata(context) and any(one.referral is True for one in queries_of(context))
 
 
+@on_failure
 def query_rejected(context: TrailContext) -> bool:
     """Whether the server can't process the query, with EDNS or without."""
     return any(_rcode(context, one) for one in ("FORMERR", "NOTIMP", "BADVERS"))
@@ -196,22 +210,26 @@ def _others_disagree_unproven(context: TrailContext) -> bool:
     return answered_by_other_resolver(context) and not address_proven(context)
 
 
+@on_failure
 def denial_disputed(context: TrailContext) -> bool:
     """Whether the zone's own word stands against an address at which no server proved the name."""
     own_word = zone_denies(queries_of(context)) and not says_blocked(context)
     return _denied(context) and own_word and _others_disagree_unproven(context)
 
 
+@on_failure
 def nxdomain_filtered(context: TrailContext) -> bool:
     """Whether the name is denied, and the denial is not the zone's."""
     return nxdomain(context) and not denial_disputed(context)
 
 
+@on_failure
 def nodata_filtered(context: TrailContext) -> bool:
     """Whether the answer is empty, and that is not the zone's word."""
     return nodata(context) and not denial_disputed(context)
 
 
+@on_failure
 def name_absent(context: TrailContext) -> bool:
     """Whether the zone itself has no such name or type; getaddrinfo is believed, as it shows no SOA."""
     if not _denied(context) or answered_by_other_resolver(context):

@@ -15,6 +15,8 @@ from egressd.attribution.control_results.resolvers import (
 from egressd.attribution.facts.address import AddressKind
 from egressd.attribution.facts.peer_comparison import ARC_SCOPE, PRIVATE_LINK, NameView, scope_of
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.rules.clue import Clue
+from egressd.attribution.rules.condition import needs, on_failure
 from egressd.attribution.rules.dns.lookup import nodata, nxdomain
 from egressd.model.observation import Phase
 from egressd.model.settings import SYSTEM_RESOLVER
@@ -68,12 +70,14 @@ def _is_public(context: TrailContext) -> bool:
     return name_answered(context) and kind is AddressKind.ORDINARY
 
 
+@needs(Clue.SCOPE)
 def public_in_one_family(context: TrailContext) -> bool:
     """Whether a name of the scope is private in the other address family, and public in this one."""
     view = _view(context) if expects_private(context) and _is_public(context) else None
     return view is not None and bool(view.private) and context.trail.family not in view.private
 
 
+@needs(Clue.SCOPE)
 def public_in_scope(context: TrailContext) -> bool:
     """Whether a name of the private link scope in use has a public address.
 
@@ -90,6 +94,7 @@ def outcome_of_public(context: TrailContext) -> Outcome | None:
     return Outcome.DEGRADED if context.complete else Outcome.BLOCKED
 
 
+@on_failure
 def record_missing(context: TrailContext) -> bool:
     """Whether a private zone hides the public record and has none of its own.
 
@@ -106,6 +111,7 @@ def sure_of_missing_record(context: TrailContext) -> Confidence:
     return Confidence.HIGH if _has_alias(context) else Confidence.MEDIUM
 
 
+@on_failure
 def private_link_dead(context: TrailContext) -> bool:
     """Whether the private endpoint does not answer; a wrong chain is an answer."""
     no_hello = context.tls is not None and not context.tls.server_hello
@@ -113,11 +119,13 @@ def private_link_dead(context: TrailContext) -> bool:
     return dead and private_link(context)
 
 
+@needs(Clue.ADDRESS)
 def private_link_works(context: TrailContext) -> bool:
     """Whether the private endpoint answers."""
     return private_link(context) and not private_link_dead(context)
 
 
+@needs(Clue.ADDRESS)
 def private_link_undocumented(context: TrailContext) -> bool:
     """Whether a private endpoint works for a name that is public by the documents, or as configured."""
     if context.target.internal:
@@ -140,6 +148,7 @@ def is_private_link_capable(context: TrailContext) -> bool:
     return context.target.private_link or context.probe.host.lower() in context.index.private_hosts
 
 
+@needs(Clue.ADDRESS)
 def private_link_split(context: TrailContext) -> bool:
     """Whether another resolver gives a public address for the same name."""
     kind = context.index.kind_of_address
@@ -151,6 +160,7 @@ def private_link_split(context: TrailContext) -> bool:
     )
 
 
+@needs(Clue.ADDRESS)
 def private_link_mixed(context: TrailContext) -> bool:
     """Whether this name is private, and another name of the same scope is public here."""
     own = context.dns

@@ -6,6 +6,8 @@ from egressd.attribution.control_results.contrast import Contrast
 from egressd.attribution.control_results.resolvers import other_resolver_answers
 from egressd.attribution.facts.stats import MESSAGES
 from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.rules.clue import Clue
+from egressd.attribution.rules.condition import needs, on_failure
 from egressd.attribution.rules.dns.lookup import failed, queries_of
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import DnsQuery, Failure
@@ -31,6 +33,7 @@ def _is_row(context: TrailContext) -> bool:
     return context.probe.protocol is Protocol.DNS
 
 
+@on_failure
 def truncated_and_tcp_lost(context: TrailContext) -> bool:
     """Whether the answer needs TCP, and TCP fails."""
     cut = any("tc" in one.flags for one in _over(context, "udp"))
@@ -38,6 +41,7 @@ def truncated_and_tcp_lost(context: TrailContext) -> bool:
     return failed(context) and cut and lost
 
 
+@needs(Clue.LOOKUP)
 def tcp_closed(context: TrailContext) -> bool:
     """Whether a resolver of the plan answers over UDP, and not over TCP."""
     tcp = _over(context, "tcp")
@@ -45,6 +49,7 @@ def tcp_closed(context: TrailContext) -> bool:
     return _is_row(context) and silent and any(map(_has_message, _over(context, "udp")))
 
 
+@needs(Clue.LOOKUP)
 def udp_closed(context: TrailContext) -> bool:
     """Whether the resolver answers over TCP, and never over UDP."""
     udp = _over(context, "udp")
@@ -64,12 +69,14 @@ def lookup_succeeded(context: TrailContext) -> bool:
     return context.dns is not None and context.dns.failure is None and bool(queries_of(context))
 
 
+@needs(Clue.LOOKUP)
 def edns_unsupported(context: TrailContext) -> bool:
     """Whether the resolver rejects EDNS, and answers without it."""
     rcodes = {one.rcode for one in queries_of(context) if one.edns and one.failure is not None}
     return lookup_succeeded(context) and bool(rcodes & {"FORMERR", "NOTIMP"})
 
 
+@needs(Clue.LOOKUP)
 def edns_lost(context: TrailContext) -> bool:
     """Whether EDNS is lost and the rest is not: for every query, or for one whose answer is large."""
     found = any(one.failure is None and not one.edns for one in queries_of(context))
