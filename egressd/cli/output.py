@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from collections.abc import Callable, Iterable
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -31,13 +32,19 @@ def write_report(sweep: Sweep, fmt: Format | None, output: Path | None, scope: T
     No format: that of the file's suffix.
     """
     fmt = format_for(fmt, output)
-    text = render(sweep, fmt, output=output, scope=scope)
-    if output is None:
-        if not to_stdout(text):
-            raise OutputError("cannot write the report to stdout: its reader has gone")
-        return
-    write(text, output, mode=READABLE if fmt is Format.PROMETHEUS else None)
+    mode = READABLE if fmt is Format.PROMETHEUS else None
+    if not _write_pieces(lambda: _report_pieces(sweep, fmt, output, scope), output, mode=mode):
+        raise OutputError("cannot write the report to stdout: its reader has gone")
     confirm_output(sweep, output)
+
+
+def _report_pieces(sweep: Sweep, fmt: Format, output: Path | None, scope: TicketScope) -> Iterable[str]:
+    """Return a report in pieces: JSON holds every fact, and the text of 20,000 targets is a burden."""
+    if fmt is not Format.JSON:
+        return (render(sweep, fmt, output=output, scope=scope),)
+    from egressd.report.saved import json_pieces
+
+    return map(bytes.decode, json_pieces(sweep))
 
 
 def confirm_output(sweep: Sweep, output: Path | None) -> None:
@@ -115,20 +122,27 @@ def _render_ticket(
             return render_junit(sweep)
 
 
-def write(text: str, output: Path | None, *, mode: int | None = None) -> None:
-    """Write text to a file or to stdout; if the file can't be written, write to stdout.
+def write(text: str, output: Path | None) -> None:
+    """Write text to a file or to stdout; if the file can't be written, write to stdout."""
+    _write_pieces(lambda: (text,), output)
+
+
+def _write_pieces(
+    pieces: Callable[[], Iterable[str]], output: Path | None, *, mode: int | None = None
+) -> bool:
+    """Write text likewise, made again where it goes to stdout; return whether somebody took it.
 
     `mode` is that of a file that is new; None for what the umask allows.
     """
     if output is None:
-        to_stdout(text)
-        return
+        return all(map(to_stdout, pieces()))
     try:
-        write_output(output, text.encode(), mode=mode)
+        write_output(output, map(str.encode, pieces()), mode=mode)
     except OSError as error:
-        to_stdout(text)
+        all(map(to_stdout, pieces()))
         why = why_unusable(output, error)
         raise OutputError(f"cannot write {output}: {why}; the report went to stdout") from None
+    return True
 
 
 def print_line(line: str) -> None:

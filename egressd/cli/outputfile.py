@@ -11,6 +11,7 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,20 +48,20 @@ def check_output(output: Path | None) -> None:
         raise UsageError(f"cannot write {output}: no permission")
 
 
-def write_output(path: Path, data: bytes, *, mode: int | None) -> None:
+def write_output(path: Path, pieces: Iterable[bytes], *, mode: int | None) -> None:
     """Write a file so that readers see the old one or the new one, and never a part.
 
     `mode` is that of a file that is new; None for what the umask allows. Raises OSError.
     """
     number = _descriptor(path)
     if number is not None:
-        _write(os.dup(number), data)
+        _write(os.dup(number), pieces)
         return
     existing = _stat(path)
     if existing is None or stat.S_ISREG(existing.st_mode):
-        _replace(_target(path), data, mode=mode, existing=existing)
+        _replace(_target(path), pieces, mode=mode, existing=existing)
     else:
-        _write(_open_special(path, existing), data)
+        _write(_open_special(path, existing), pieces)
 
 
 def open_output(path: Path) -> int:
@@ -95,13 +96,15 @@ def _target(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _replace(path: Path, data: bytes, *, mode: int | None, existing: os.stat_result | None) -> None:
+def _replace(
+    path: Path, pieces: Iterable[bytes], *, mode: int | None, existing: os.stat_result | None
+) -> None:
     temporary = path.with_name(f".egressd-{secrets.token_hex(8)}")
     number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _first_mode(existing))
     try:
         kept = os.dup(number)
         try:
-            _write(number, data, sync=True)
+            _write(number, pieces, sync=True)
             if existing is not None:
                 _keep_owner_and_mode(kept, existing)
             elif mode is not None:
@@ -149,11 +152,12 @@ def _open_special(path: Path, existing: os.stat_result) -> int:
             return number
 
 
-def _write(number: int, data: bytes, *, sync: bool = False) -> None:
+def _write(number: int, pieces: Iterable[bytes], *, sync: bool = False) -> None:
     """Write all of it and close. Raises OSError."""
     with os.fdopen(number, "wb", buffering=0) as file:
-        left = memoryview(data)
-        while left:
-            left = left[file.write(left) or 0 :]
+        for piece in pieces:
+            left = memoryview(piece)
+            while left:
+                left = left[file.write(left) or 0 :]
         if sync:
             os.fsync(number)

@@ -9,14 +9,15 @@ from msgspec import Struct
 
 from egressd.errors import ReportFileError
 
-MAX_CHARACTERS = 64 * 1024 * 1024
-MAX_CONTAINERS = 500_000
-"""Objects and lists; a sweep of 1,000 targets has a fifth of that."""
-MAX_VALUES = 2_500_000
+MAX_CHARACTERS = 320 * 1024 * 1024
+"""A sweep of 20,000 targets has 220 MiB of it where all is well."""
+MAX_CONTAINERS = 2_000_000
+"""Objects and lists; each of 20,000 targets may have a hundred."""
+MAX_VALUES = 10_000_000
 """Objects, lists and what they hold, commas in texts included."""
 MAX_ITEMS = 1_000
 """Of one list."""
-MAX_ROWS = 50_000
+MAX_ROWS = 100_000
 """Of a list of the plan or of what was concluded."""
 _ROWS = frozenset(
     (

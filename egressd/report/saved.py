@@ -36,6 +36,7 @@ from egressd.report.document import (
 from egressd.report.entries.plan import PlanEntry, ProbeEntry, ProxyEntry, RouteEntry
 from egressd.report.entries.rule import FindingEntry, rule_entries
 from egressd.report.older import as_today
+from egressd.report.pieces import pretty_pieces
 from egressd.report.summary import (
     by_profile,
     conclude,
@@ -55,7 +56,12 @@ MAX_TRAILS = 1_000
 
 def to_json(sweep: Sweep) -> str:
     """Serialize a sweep as JSON text."""
-    return msgspec.json.format(msgspec.json.encode(to_report(sweep)), indent=2).decode() + "\n"
+    return b"".join(json_pieces(sweep)).decode()
+
+
+def json_pieces(sweep: Sweep) -> Iterator[bytes]:
+    """Yield the same text piece by piece, so that it never stands in memory as a whole."""
+    return pretty_pieces(_report(sweep), {"targets": _targets(sweep)})
 
 
 def to_document(sweep: Sweep) -> dict[str, Any]:
@@ -93,6 +99,11 @@ def from_json(text: str) -> Recording:
 
 def to_report(sweep: Sweep) -> Report:
     """Convert a sweep to its report."""
+    return msgspec.structs.replace(_report(sweep), targets=tuple(_targets(sweep)))
+
+
+def _report(sweep: Sweep) -> Report:
+    """Return all of a report but its targets, which take nearly all of its memory."""
     recording = sweep.recording
     plan, asks = recording.plan, Asks(sweep)
     return Report(
@@ -109,7 +120,7 @@ def to_report(sweep: Sweep) -> Report:
         ),
         vantage=convert_fields(VantageEntry, recording.vantage, trust=dict(recording.vantage.trust)),
         summary=_summary(sweep),
-        targets=tuple(_targets(sweep)),
+        targets=(),
         findings=tuple(
             convert_fields(FindingEntry, one, rules=rule_entries(asks.of_finding(one)))
             for one in sweep.findings

@@ -42,7 +42,7 @@ def test_a_file_keeps_its_mode_and_its_link(tmp_path: Path, mode: int, *, linked
     link.symlink_to("real")
     named = link if linked else real
     check_output(named)
-    write_output(named, LINE.encode(), mode=0o644)
+    write_output(named, (LINE.encode(),), mode=0o644)
     assert (real.read_text(encoding="ascii"), mode_of(real), link.is_symlink()) == (LINE, mode, True)
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -54,7 +54,7 @@ def test_a_file_keeps_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old", encoding="ascii")
     os.chown(path, NOBODY, NOBODY)
-    write_output(path, LINE.encode(), mode=None)
+    write_output(path, (LINE.encode(),), mode=None)
     assert (path.stat().st_uid, path.stat().st_gid) == (NOBODY, NOBODY)
 
 
@@ -63,7 +63,7 @@ def test_a_new_file_has_the_mode_that_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "target")
     for name, mode, expected in (("a", None, 0o644), ("b", 0o600, 0o600), ("link", 0o640, 0o640)):
         check_output(tmp_path / name)
-        write_output(tmp_path / name, LINE.encode(), mode=mode)
+        write_output(tmp_path / name, (LINE.encode(),), mode=mode)
         assert mode_of(tmp_path / name) == expected
     assert (tmp_path / "link").is_symlink()
 
@@ -93,7 +93,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
-        write_output(path, LINE.encode(), mode=None)
+        write_output(path, (LINE.encode(),), mode=None)
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
     assert path.read_text(encoding="ascii") == "old"
 
@@ -105,12 +105,12 @@ def test_a_pipe_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     check_output(pipe)
     reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
     reader.start()
-    write_output(pipe, LINE.encode() * 10_000, mode=None)
+    write_output(pipe, (LINE.encode(),) * 10_000, mode=None)
     reader.join()
     assert found == [LINE.encode() * 10_000]
     monkeypatch.setattr(outputfile, "FIRST_READER", 0.1)
     with pytest.raises(OSError, match="nobody reads"):
-        write_output(pipe, b"x", mode=None)
+        write_output(pipe, (b"x",), mode=None)
     assert pipe.is_fifo()
 
 
@@ -119,8 +119,8 @@ def test_a_descriptor_is_appended_to(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("before\n", encoding="ascii")
     with path.open("ab") as file:
-        write_output(Path(f"/dev/fd/{file.fileno()}"), LINE.encode(), mode=None)
-        write_output(Path(f"/proc/self/fd/{file.fileno()}"), LINE.encode(), mode=None)
+        write_output(Path(f"/dev/fd/{file.fileno()}"), (LINE.encode(),), mode=None)
+        write_output(Path(f"/proc/self/fd/{file.fileno()}"), (LINE.encode(),), mode=None)
     assert path.read_text(encoding="ascii") == f"before\n{LINE}{LINE}"
 
 
