@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -22,12 +23,12 @@ from egressd.web.api.document import SweepJson, alerts_document, targets_documen
 from egressd.web.api.history import (
     EVENT_KEYS,
     TIMELINE_KEYS,
-    BadQueryError,
     HistoryQuery,
     history_document,
     parse_query,
     timeline_document,
 )
+from egressd.web.api.paging import BadQueryError, parse_page
 from egressd.web.connection.page import PageMaker
 from egressd.web.middleware import Gate, refuse
 from egressd.web.probing import ProbeEndpoint
@@ -128,8 +129,12 @@ class Handlers(Struct, frozen=True, kw_only=True):
         return await self.pages.answer(request, lambda: self.sweeps.render(sweep), JSON)
 
     async def targets(self, request: web.Request) -> web.StreamResponse:
-        """Serve every target with its last verdicts and standings."""
-        return await self._listed(request, targets_document)
+        """Serve a page of the targets with their last verdicts and standings."""
+        try:
+            asked = parse_page(request.query)
+            return await self._listed(request, partial(targets_document, asked=asked), variant=asked)
+        except BadQueryError as error:
+            return refuse(request, HTTPStatus.BAD_REQUEST, str(error))
 
     async def alerts(self, request: web.Request) -> web.StreamResponse:
         """Serve the unresolved alerts, the silences and the receivers."""
@@ -161,10 +166,10 @@ class Handlers(Struct, frozen=True, kw_only=True):
             return refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
     async def _listed(
-        self, request: web.Request, document: Callable[[Snapshot], object]
+        self, request: web.Request, document: Callable[[Snapshot], object], *, variant: Hashable = None
     ) -> web.StreamResponse:
         snapshot = self.holder.current
-        return await self.pages.answer(request, lambda: _json(document(snapshot)), JSON)
+        return await self.pages.answer(request, lambda: _json(document(snapshot)), JSON, variant=variant)
 
 
 def _json(document: object) -> bytes:

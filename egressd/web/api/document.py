@@ -6,13 +6,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from egressd.model.alert import Alert, AlertName, AlertState, Condition, Silence
+from egressd.model.plan import Target
 from egressd.model.snapshot import Snapshot
 from egressd.model.standing import Belief, Standing
 from egressd.model.verdict import Outcome, Suspect, Sweep, Verdict
 from egressd.state.codec import to_dict
+from egressd.web.api.paging import PageOfTargets
 
 TARGETS_SCHEMA = "egressd.targets/1"
 ALERTS_SCHEMA = "egressd.alerts/1"
+WHOLE_PAGE = PageOfTargets()
 
 
 class SweepJson:
@@ -32,12 +35,21 @@ class SweepJson:
         return self._text
 
 
-def targets_document(snapshot: Snapshot) -> dict[str, Any]:
-    """Return every target of the plan with its last verdict and standing from each source."""
+def targets_document(snapshot: Snapshot, asked: PageOfTargets = WHOLE_PAGE) -> dict[str, Any]:
+    """Return a page of the plan's targets, each with its last verdict and standing from each source.
+
+    Raises:
+        BadQueryError: the target to go on after is not there any more.
+    """
+    sweep = snapshot.sweep
+    planned = sweep.recording.plan.targets if sweep is not None else ()
+    page, following = asked.of(planned)
     return {
         "schema": TARGETS_SCHEMA,
         "completed": snapshot.counters.completed,
-        "targets": list(_targets(snapshot)),
+        "total": len(planned),
+        "next": following,
+        "targets": list(_targets(page, sweep, snapshot)) if sweep is not None else [],
     }
 
 
@@ -117,12 +129,10 @@ def _outcome(condition: Condition, snapshot: Snapshot) -> Outcome | None:
     return max(beliefs, key=lambda one: one.severity, default=None)
 
 
-def _targets(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
-    if snapshot.sweep is None:
-        return
+def _targets(page: Iterable[Target], sweep: Sweep, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
     standings = {one.key: one for one in snapshot.standings.targets}
-    verdicts = {one.target: one for one in snapshot.sweep.verdicts}
-    for target in snapshot.sweep.recording.plan.targets:
+    verdicts = {one.target: one for one in sweep.verdicts}
+    for target in page:
         judged = verdicts[target.id]
         yield {
             "id": target.id,

@@ -11,7 +11,6 @@ from msgspec import Struct, field
 from multidict import MultiMapping
 
 from egressd import clock
-from egressd.errors import EgressdError
 from egressd.fields.parse import parse_moment
 from egressd.model.event import EventKind
 from egressd.model.observation import Timestamp
@@ -19,6 +18,7 @@ from egressd.model.snapshot import Snapshot
 from egressd.state.history import HistoryError, history_json, read_history
 from egressd.state.selection import Selection, target_matches
 from egressd.state.timeline import ChangeRecord, Segment, read_changes, timelines
+from egressd.web.api.paging import BadQueryError
 
 TIMELINE_SCHEMA = "egressd.timeline/1"
 MOST_READ = 20_000
@@ -28,10 +28,6 @@ LONGEST_PATTERN = 200
 EVENT_KEYS = ("since", "until", "target", "source", "reason", "kind")
 TIMELINE_KEYS = ("since", "target", "source")
 """The parameters of a query; what else it has is refused, as a misspelt one would ask for too much."""
-
-
-class BadQueryError(EgressdError):
-    """A request whose parameters can't be read; nothing of them is repeated in it."""
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True):
