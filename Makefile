@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := check
-.PHONY: demo test ordinary quick coverage search check style bench bench-scrape bench-page soak docs lock wheelhouse clean
+.PHONY: demo test ordinary quick coverage search check style bench cost-record bench-scrape bench-page soak docs lock wheelhouse clean
 
 demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and show the report
 	@scripts/demo $(BIN)/egressd
@@ -44,6 +44,9 @@ style: $(VENV)/.dev  ## Format, lint, types, floors
 bench: $(VENV)/.dev  ## CPU, wall time and memory beside Debian's prometheus-blackbox-exporter
 	$(BIN)/python -m bench.compare $(ARGS)
 	$(BIN)/python -m bench.daemon
+
+cost-record: $(VENV)/.dev  ## Record what a healthy target takes in calls and memory, which the tests hold it to
+	$(BIN)/python -m tests.cost.record
 
 bench-scrape: $(VENV)/.dev  ## What a scrape of 500 targets x 3 sources costs, and how long it holds up the loop
 	$(BIN)/python -m bench.scrape $(ARGS)

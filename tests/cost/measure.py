@@ -1,0 +1,108 @@
+"""Measure what a healthy target and a start cost, in figures that don't depend on the machine's speed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+ROOT = Path(__file__).parents[2]
+FEW, SOME, MANY = 10, 30, 50
+"""Targets of three sweeps; what does not depend on them falls out of the differences."""
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """The cost of one more healthy https target, and of a start."""
+
+    calls: float
+    """Calls of functions, in Python and in C."""
+    calls_among_few: float
+    """The same from 10 to 30 targets."""
+    calls_among_many: float
+    """The same from 30 to 50 targets."""
+    most_bytes: float
+    """Memory at the most, the text of the report and garbage in cycles included."""
+    kept_bytes: float
+    """Memory of the result."""
+    modules: int
+    """Modules that a healthy `--once` imports."""
+    classes: int
+    """Classes that it has at its end."""
+    functions: Mapping[str, float]
+    """Calls by function."""
+
+
+def python_version() -> str:
+    """Return the version without its last number: another one compiles to other calls."""
+    return ".".join(platform.python_version_tuple()[:2])
+
+
+@contextmanager
+def open_lab(folder: Path) -> Iterator[Path]:
+    """Open a lab in a process of its own; yield its configuration."""
+    path = folder / "lab.yml"
+    with subprocess.Popen(
+        [sys.executable, "-m", "egressd", "lab", "--config.write", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+    ) as lab:
+        assert lab.stdout is not None
+        said: list[str] = []
+        while not (said and "the lab is open" in said[-1]):
+            said.append(lab.stdout.readline())
+            assert said[-1], f"the lab did not open: {''.join(said)}"
+        try:
+            yield path
+        finally:
+            lab.terminate()
+            lab.communicate()
+
+
+def measure_cost(folder: Path) -> Cost:
+    """Sweep a lab and start a process; `folder` is for their files."""
+    with open_lab(folder) as lab:
+        swept = _run("tests.cost.sweep", str(lab), str(FEW), str(SOME), str(MANY))
+        one = ("--config.file", str(lab.with_name(f"cost-{FEW}.yml")), "--only", "cost-0")
+        output = ("--format", "json", "--output", str(folder / "report.json"))
+        started = _run("tests.cost.start", "--once", *one, *output)
+    few, many = swept[str(FEW)], swept[str(MANY)]
+    totals = {number: sum(swept[str(number)]["calls"].values()) for number in (FEW, SOME, MANY)}
+    functions = {
+        name: (times - few["calls"].get(name, 0)) / (MANY - FEW) for name, times in many["calls"].items()
+    }
+    return Cost(
+        calls=sum(functions.values()),
+        calls_among_few=(totals[SOME] - totals[FEW]) / (SOME - FEW),
+        calls_among_many=(totals[MANY] - totals[SOME]) / (MANY - SOME),
+        most_bytes=(many["most_bytes"] - few["most_bytes"]) / (MANY - FEW),
+        kept_bytes=(many["kept_bytes"] - few["kept_bytes"]) / (MANY - FEW),
+        modules=len(started["modules"]),
+        classes=started["classes"],
+        functions=functions,
+    )
+
+
+def _run(module: str, *arguments: str) -> Any:
+    """Run a module of the tests; return the JSON of its last line. Sets have the same order each time."""
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "NO_COLOR": "1"}
+    completed = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr[-2000:]
+    return json.loads(completed.stdout.splitlines()[-1])
