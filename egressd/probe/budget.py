@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from msgspec import Struct
 
 from egressd.clock import monotonic
 from egressd.probe.pauses import Pauses
+
+T = TypeVar("T")
 
 START_WINDOW = 0.05
 """The share of a probe's deadline in which every probe of a sweep must have started."""
@@ -61,6 +64,15 @@ class Limiter:
         finally:
             timer.cancel()
             release()
+
+
+async def run_together(work: Sequence[Coroutine[object, object, T]]) -> list[T]:
+    """Run coroutines concurrently, and return their results in order; one alone needs no task of its own."""
+    if len(work) == 1:
+        return [await work[0]]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+    return [task.result() for task in tasks]
 
 
 async def run_until(

@@ -13,7 +13,7 @@ from egressd.model.plan import Probe
 from egressd.model.recording import Trail
 from egressd.model.settings import ConnectTo, Family, Resolver, Source
 from egressd.net.dns.system import EAI_AGAIN
-from egressd.probe.budget import Deadline
+from egressd.probe.budget import Deadline, run_together
 from egressd.probe.context import ProbeContext
 
 DIRECT = "direct"
@@ -118,22 +118,16 @@ async def _query_each(
     attempt: int = 1,
 ) -> list[Answer]:
     """Query several resolvers at once; return the answers in a stable order."""
-    async with asyncio.TaskGroup() as group:
-        queries = [
-            (
-                family,
-                resolver,
-                group.create_task(
-                    context.look_up(
-                        name, family, resolver=resolver, source=source, timeout=seconds, attempt=attempt
-                    )
-                ),
-            )
+    asked = tuple(asked)
+    found = await run_together(
+        [
+            context.look_up(name, family, resolver=resolver, source=source, timeout=seconds, attempt=attempt)
             for family, resolver in asked
         ]
+    )
     return [
-        Answer(family=family, resolver=resolver, seen=task.result(), attempt=attempt)
-        for family, resolver, task in queries
+        Answer(family=family, resolver=resolver, seen=seen, attempt=attempt)
+        for (family, resolver), seen in zip(asked, found, strict=True)
     ]
 
 

@@ -6,7 +6,6 @@ at the first success would not see what works only sometimes.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
@@ -18,7 +17,7 @@ from egressd.model.recording import ProbeRecord, Trail
 from egressd.model.settings import Family, Resolver, Source
 from egressd.net.ntp import query_ntp
 from egressd.net.resolve import look_up_both
-from egressd.probe.budget import Deadline
+from egressd.probe.budget import Deadline, run_together
 from egressd.probe.candidates import DIRECT, Candidate, find_candidates
 from egressd.probe.context import RECORD_TYPES, ProbeContext
 from egressd.probe.conversation import Conversation, run_conversation
@@ -64,9 +63,8 @@ async def _each_candidate(run: ProbeRun, attempt: Attempt) -> tuple[Trail, ...]:
     candidates, others = await find_candidates(
         run.probe, run.context, source=run.source, deadline=run.deadline
     )
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_attempts(run, candidate, attempt)) for candidate in candidates]
-    return (*(trail for task in tasks for trail in task.result()), *others)
+    found = await run_together([_attempts(run, candidate, attempt) for candidate in candidates])
+    return (*(trail for trails in found for trail in trails), *others)
 
 
 async def _attempts(run: ProbeRun, candidate: Candidate, attempt: Attempt) -> list[Trail]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egressd.model.observation import Failure
-from egressd.net.dns.message import ResponseMessage, make_query, parse_name, parse_response
+from egressd.net.dns.message import RecordType, ResponseMessage, make_query, parse_name, parse_response
 from egressd.net.sockets.errors import PhaseError
 
 QUESTION = make_query(parse_name("web.test"), "A", edns=True)
@@ -39,7 +39,7 @@ def test_any_bytes_with_our_id(data: bytes) -> None:
 @given(st.data())
 def test_damaged_response(data: st.DataObject) -> None:
     """A real response with bytes changed, or cut anywhere, never raises."""
-    response = dns.message.make_response(QUESTION.query)
+    response = dns.message.make_response(dns.message.from_wire(QUESTION.wire))
     wire = bytearray(
         response.to_wire() + QUESTION.wire[12:] + b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x09\x00\x04abcd"
     )
@@ -63,3 +63,35 @@ def test_any_name(text: str) -> None:
 def test_ids_are_random(edns: bool) -> None:
     """Queries for one name have different ids."""
     assert len({make_query(parse_name("a.test"), "A", edns=edns).id for _ in range(8)}) > 1
+
+
+@pytest.mark.parametrize("edns", [True, False])
+@pytest.mark.parametrize("rtype", ["A", "AAAA"])
+def test_query_is_what_the_library_writes(rtype: RecordType, *, edns: bool) -> None:
+    """A query differs from dnspython's in nothing but its id, whatever the name."""
+    for name in map(parse_name, ("a.test", "Mixed.Case.test", "bücher.test", f"{'a' * 63}.test")):
+        sent = make_query(name, rtype, edns=edns)
+        usual = dns.message.make_query(
+            name, rtype, id=sent.id, use_edns=0 if edns else False, payload=1232 if edns else None
+        )
+        assert sent.wire == usual.to_wire()
+
+
+@pytest.mark.parametrize("owner", [b"\xc0\x0c", b"\x03wEb\x04Test\0", b"\xc0\x1a"])
+def test_owner_written_in_any_way(owner: bytes) -> None:
+    """An owner is the name asked for as a pointer, in other letters, and as a pointer to those."""
+    record = b"\x00\x01\x00\x01\x00\x00\x00\x09\x00\x04abcd"
+    other = b"\x03WEB\x04test\0\x00\x10\x00\x01\x00\x00\x00\x09\x00\x01\0"
+    head = QUESTION.wire[:2] + b"\x81\x80\x00\x01\x00\x02\x00\x00\x00\x00"
+    for question in (QUESTION.question, QUESTION.question.replace(b"web", b"WeB")):
+        found = read(head + question + other + owner + record)
+        assert isinstance(found, ResponseMessage)
+        assert found.addresses == ("97.98.99.100",)
+
+
+def test_question_of_another_name_is_not_ours() -> None:
+    """A response that repeats another question answers another query."""
+    head = QUESTION.wire[:2] + b"\x81\x80\x00\x01\x00\x00\x00\x00\x00\x00"
+    assert isinstance(read(head + QUESTION.question), Failure | ResponseMessage)
+    assert read(head + QUESTION.question.replace(b"web", b"wob")) is None
+    assert read(head + QUESTION.question.replace(b"\0\1\0\1", b"\0\x1c\0\1")) is None

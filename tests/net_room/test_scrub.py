@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from egressd.model.observation import Failure
 from egressd.net.scrub import redact, scrub, scrub_bytes
@@ -56,8 +55,7 @@ def test_redaction(secret: str, text: str) -> None:
     assert (shown.kind, redact(value, ())) == (Failure.CLOSED, value)
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A value with text in several places."""
 
     text: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import struct
-from typing import Literal
+from functools import cache, lru_cache
+from typing import Literal, cast
 
 import dns.exception
 import dns.flags
@@ -32,6 +34,9 @@ EDNS_SIZE = 1232
 _HEADER = struct.Struct("!HHHHHH")
 """Id, flags, and the number of questions and of the records in each section."""
 _QUESTION = struct.Struct("!HH")
+_ID_SIZE = 2
+_ROOT = b"\0"
+"""The empty name."""
 _WITHOUT_QUESTION = frozenset({dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.NOTIMP, dns.rcode.REFUSED})
 """Responses that may leave out the question."""
 
@@ -39,14 +44,14 @@ _WITHOUT_QUESTION = frozenset({dns.rcode.FORMERR, dns.rcode.SERVFAIL, dns.rcode.
 class QueryMessage(Struct, frozen=True, kw_only=True):
     """A query to send."""
 
-    query: dns.message.QueryMessage
+    id: int
+    """The message id that the response must carry."""
+    name: dns.name.Name
+    rtype: int
+    question: bytes
+    """The section of the message: most responses repeat it as it is."""
     edns: bool
     wire: bytes
-
-    @property
-    def id(self) -> int:
-        """The message id that the response must carry."""
-        return self.query.id
 
 
 class ResponseMessage(Struct, frozen=True, kw_only=True):
@@ -106,10 +111,28 @@ def parse_name(text: str) -> dns.name.Name:
 
 def make_query(name: dns.name.Name, rtype: RecordType, *, edns: bool) -> QueryMessage:
     """Return a query with a random id."""
-    query = dns.message.make_query(
-        name, rtype, use_edns=0 if edns else False, payload=EDNS_SIZE if edns else None
+    number = secrets.token_bytes(_ID_SIZE)
+    kind = int(dns.rdatatype.RdataType[rtype])
+    question = cast("bytes", name.to_wire()) + _QUESTION.pack(kind, dns.rdataclass.IN)
+    before, after = _around_the_question(edns=edns)
+    return QueryMessage(
+        id=int.from_bytes(number),
+        name=name,
+        rtype=kind,
+        question=question,
+        edns=edns,
+        wire=number + before + question + after,
     )
-    return QueryMessage(query=query, edns=edns, wire=query.to_wire())
+
+
+@cache
+def _around_the_question(*, edns: bool) -> tuple[bytes, bytes]:
+    """Return what a query has between its id and its question, and after that: the same in each."""
+    query = dns.message.make_query(
+        dns.name.root, "A", use_edns=0 if edns else False, payload=EDNS_SIZE if edns else None
+    )
+    wire = query.to_wire()
+    return wire[_ID_SIZE : _HEADER.size], wire[_HEADER.size + len(_ROOT) + _QUESTION.size :]
 
 
 def parse_response(data: bytes, sent: dict[int, QueryMessage]) -> ResponseMessage | None:
@@ -143,15 +166,15 @@ def _parse(data: bytes, question: QueryMessage) -> ResponseMessage | None:
         sections.append(pass_over_records(data, end, count, cut=cut))
         end = sections[-1][-1].end if sections[-1] else end
     answer, authority, additional = sections
-    asked = question.query.question[0]
-    found = read_answer(data, answer, asked.name, asked.rdtype)
+    asked_at = _HEADER.size if questions else None
+    found = read_answer(data, answer, question.name, question.rtype, asked_at=asked_at)
     opt = next((one for one in additional if one.kind == dns.rdatatype.OPT), None)
     kinds = {one.kind for one in authority}
     return ResponseMessage(
         id=question.id,
         edns=question.edns,
-        rcode=dns.rcode.to_text(dns.rcode.from_flags(flags, opt.ttl if opt is not None else 0)),
-        flags=tuple(dns.flags.to_text(flags).lower().split()),
+        rcode=_rcode_text(dns.rcode.from_flags(flags, opt.ttl if opt is not None else 0)),
+        flags=_flag_names(flags),
         addresses=found.addresses,
         cnames=found.cnames,
         ttl=found.ttl,
@@ -163,6 +186,16 @@ def _parse(data: bytes, question: QueryMessage) -> ResponseMessage | None:
     )
 
 
+@lru_cache(maxsize=64)
+def _rcode_text(rcode: dns.rcode.Rcode) -> str:
+    return dns.rcode.to_text(rcode)
+
+
+@lru_cache(maxsize=256)
+def _flag_names(flags: int) -> tuple[str, ...]:
+    return tuple(dns.flags.to_text(flags).lower().split())
+
+
 def _end_of_question(data: bytes, flags: int, questions: int, question: QueryMessage) -> int | None:
     """Return where the question ends; None where the message answers another one."""
     is_response = flags & dns.flags.QR and dns.opcode.from_flags(flags) == dns.opcode.QUERY
@@ -170,7 +203,9 @@ def _end_of_question(data: bytes, flags: int, questions: int, question: QueryMes
         return None
     if questions == 0:
         return _HEADER.size if flags & 0xF in _WITHOUT_QUESTION else None
-    asked = question.query.question[0]
+    end = _HEADER.size + len(question.question)
+    if data[_HEADER.size : end] == question.question:
+        return end
     name, end = read_name(data, _HEADER.size)
-    same = name == asked.name and _QUESTION.unpack_from(data, end) == (asked.rdtype, asked.rdclass)
+    same = name == question.name and _QUESTION.unpack_from(data, end) == (question.rtype, dns.rdataclass.IN)
     return end + _QUESTION.size if same else None

@@ -37,8 +37,9 @@ _POINTER = 0xC0
 _FIXED = struct.Struct("!HHIH")
 """Type, class, TTL and length of the data."""
 _OPTION = struct.Struct("!HH")
-_ADDRESSES = {dns.rdatatype.A: (socket.AF_INET, 4), dns.rdatatype.AAAA: (socket.AF_INET6, 16)}
+_ADDRESSES = {int(dns.rdatatype.A): (socket.AF_INET, 4), int(dns.rdatatype.AAAA): (socket.AF_INET6, 16)}
 """Family and size, by record type."""
+_CNAME, _IN = int(dns.rdatatype.CNAME), int(dns.rdataclass.IN)
 
 
 class Record(NamedTuple):
@@ -103,21 +104,25 @@ def _end_of_name(data: bytes, position: int) -> int:
 
 
 def read_answer(
-    data: bytes, section: list[Record], name: dns.name.Name, rtype: dns.rdatatype.RdataType
+    data: bytes, section: list[Record], name: dns.name.Name, rtype: int, *, asked_at: int | None
 ) -> AnswerRecords:
     """Follow the CNAMEs of an answer section from a name to its addresses.
+
+    `asked_at` is where that name stands in the message; None: it does not. Most records point at it.
 
     Raises:
         UNREADABLE: a record that answers can't be read.
     """
-    kinds = (rtype, dns.rdatatype.CNAME)
-    answering = [one for one in section if one.kind in kinds and one.rdclass == dns.rdataclass.IN]
+    answering = [one for one in section if one.kind in (rtype, _CNAME) and one.rdclass == _IN]
+    pointer = None if asked_at is None else (_POINTER << 8 | asked_at).to_bytes(2)
     found: dict[tuple[dns.name.Name, int], list[Record]] = {}
     for one in answering[:_MAX_READ]:
-        found.setdefault((read_name(data, one.owner)[0], one.kind), []).append(one)
+        is_name = data[one.owner : one.owner + 2] == pointer
+        owner = name if is_name else read_name(data, one.owner)[0]
+        found.setdefault((owner, one.kind), []).append(one)
     cnames: list[str] = []
     ttls: list[int] = []
-    while len(cnames) < MAX_CNAMES and (aliases := found.get((name, dns.rdatatype.CNAME))):
+    while len(cnames) < MAX_CNAMES and (aliases := found.get((name, _CNAME))):
         name, _ = read_name(data, aliases[0].start)
         cnames.append(scrub(name.to_text(omit_final_dot=True), 255))
         ttls.append(_ttl(aliases[0]))
@@ -141,7 +146,7 @@ def _ttl(record: Record) -> int:
     return record.ttl if record.ttl <= _MAX_TTL else 0
 
 
-def _address(data: bytes, rtype: dns.rdatatype.RdataType) -> str:
+def _address(data: bytes, rtype: int) -> str:
     family, size = _ADDRESSES[rtype]
     if len(data) != size:
         raise ValueError(f"an address of {len(data)} bytes")

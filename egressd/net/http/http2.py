@@ -70,6 +70,8 @@ class Http2Client:
                 header_encoding=None,
                 validate_inbound_headers=False,
                 normalize_inbound_headers=False,
+                validate_outbound_headers=False,  # they are written here, in the form that HTTP/2 wants
+                normalize_outbound_headers=False,
             )
         )
         self._h2.local_settings = Settings(

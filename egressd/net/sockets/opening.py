@@ -122,25 +122,29 @@ def writable_now(sock: socket.socket) -> bool:
 
 
 async def until_writable(sock: socket.socket) -> None:
-    """Wait until a socket is writable: then its connect has ended."""
-    loop = asyncio.get_running_loop()
+    """Wait until a socket is writable: then its connect has ended. It must stay open meanwhile."""
+    loop, descriptor = asyncio.get_running_loop(), sock.fileno()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(sock, _set_ready, ready)
+    loop.add_writer(descriptor, _set_ready, ready)
     try:
         await ready
     finally:
-        loop.remove_writer(sock)
+        loop.remove_writer(descriptor)
 
 
 async def until_readable(sock: socket.socket) -> None:
-    """Wait until a socket is readable. Nothing is read, so a cancellation loses nothing."""
-    loop = asyncio.get_running_loop()
+    """Wait until a socket is readable. Nothing is read, so a cancellation loses nothing.
+
+    It must stay open meanwhile.
+    """
+    # Given a socket, the selector would write its `repr`, which asks the kernel for both addresses.
+    loop, descriptor = asyncio.get_running_loop(), sock.fileno()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(sock, _set_ready, ready)
+    loop.add_reader(descriptor, _set_ready, ready)
     try:
         await ready
     finally:
-        loop.remove_reader(sock)
+        loop.remove_reader(descriptor)
 
 
 def _set_ready(ready: asyncio.Future[None]) -> None:

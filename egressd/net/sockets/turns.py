@@ -26,9 +26,11 @@ TURNS_PER_ROUND = 5
 class LoopTurn:
     """The use that one connection makes of the loop. A step of parsing between two calls must be short."""
 
-    __slots__ = ("_since", "_used")
+    __slots__ = ("_queue", "_since", "_used")
 
     def __init__(self) -> None:
+        self._queue: _TurnQueue | None = None
+        """Of the loop that the connection runs in; None until its first turn."""
         self._since = cpu_seconds()
         self._used = 0.0
 
@@ -39,16 +41,21 @@ class LoopTurn:
     def resume(self) -> None:
         """Note that the connection has waited: others ran meanwhile."""
         self._since = cpu_seconds()
-        _queue().note_use(self._since)
+        self._turns().note_use(self._since)
 
     async def share(self) -> None:
         """Let others run, where this connection has used its turn, or all of them have used the round."""
-        now, queue = cpu_seconds(), _queue()
-        if now - self._since < TURN_SECONDS and not queue.round_is_over(now):
+        now = cpu_seconds()
+        if now - self._since < TURN_SECONDS and not self._turns().round_is_over(now):
             return
         self.pause()
-        await queue.wait(self._used)
+        await self._turns().wait(self._used)
         self.resume()
+
+    def _turns(self) -> _TurnQueue:
+        if self._queue is None:
+            self._queue = _queue_of(asyncio.get_running_loop())
+        return self._queue
 
 
 class _TurnQueue:
@@ -103,9 +110,7 @@ class _TurnQueue:
 _QUEUES: WeakKeyDictionary[asyncio.AbstractEventLoop, _TurnQueue] = WeakKeyDictionary()
 
 
-def _queue() -> _TurnQueue:
-    """Return the queue of the running loop."""
-    loop = asyncio.get_running_loop()
+def _queue_of(loop: asyncio.AbstractEventLoop) -> _TurnQueue:
     queue = _QUEUES.get(loop)
     if queue is None:
         queue = _QUEUES[loop] = _TurnQueue()

@@ -12,6 +12,7 @@ from itertools import islice
 
 from msgspec import Struct
 
+from egressd.net.tls.cache import SizedCache
 from egressd.net.tls.certificates import ParsedCertificate, is_signed, names_as_issuer, parse_certificate
 from egressd.net.tls.der import NameKey
 
@@ -21,6 +22,10 @@ _MAX_SIGNATURES = 48
 _MAX_OF_ONE_NAME = 4
 """Certificates of one authority; it has several after a renewal or a cross-signature."""
 _MAX_STEPS = 64
+_KEPT_BYTES = 4 * 1024 * 1024
+"""Of chains whose ways are known."""
+_OVERHEAD = 1024
+"""What a certificate on a way takes besides its bytes."""
 
 
 class ChainPath(Struct, frozen=True, kw_only=True):
@@ -59,6 +64,8 @@ class RootSet:
     def __init__(self, ders: Iterable[bytes]) -> None:
         self._digests: set[str] = set()
         self._by_subject: dict[NameKey, list[ParsedCertificate]] = {}
+        self._known: SizedCache[tuple[str, ...], tuple[ChainPath, ...]] = SizedCache(_KEPT_BYTES)
+        """By the digests of a chain: most targets send one that another has sent, or they did before."""
         for der in ders:
             self._add(der)
 
@@ -90,7 +97,12 @@ class RootSet:
 
     def paths(self, chain: tuple[ParsedCertificate, ...]) -> tuple[ChainPath, ...]:
         """Return every way up from the leaf, through those sent in any order, to a root or an end."""
-        return tuple(_Search(self, chain[1:_MAX_SENT]).paths_of(chain[:1]))
+        digests = tuple(one.facts.sha256 for one in chain)
+        known = self._known.get(digests)
+        if known is None:
+            known = tuple(_Search(self, chain[1:_MAX_SENT]).paths_of(chain[:1]))
+            self._known.put(digests, known, size=_size_of(chain))
+        return known
 
     def has_issuer_of(self, certificate: ParsedCertificate) -> bool:
         """Return whether a root has the issuer name of a certificate as its subject."""
@@ -99,6 +111,10 @@ class RootSet:
     def issuers_of(self, certificate: ParsedCertificate) -> list[ParsedCertificate]:
         """Return the roots with the name of a certificate's issuer."""
         return self._by_subject.get(certificate.raw.issuer.key, []) if certificate.raw is not None else []
+
+
+def _size_of(chain: tuple[ParsedCertificate, ...]) -> int:
+    return sum(len(one.raw.signed) for one in chain if one.raw is not None) + _OVERHEAD * len(chain)
 
 
 class _Search:

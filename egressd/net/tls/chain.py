@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from egressd.clock import timestamp
 from egressd.model.observation import ChainFacts, PathCertificate
 from egressd.net.tls.anchors import ChainPath, RootSet, anchored
 from egressd.net.tls.certificates import ParsedCertificate
@@ -67,6 +66,6 @@ def _recorded(one: ParsedCertificate, sent: Chain) -> PathCertificate:
         sha256=one.facts.sha256,
         subject=one.facts.subject,
         key_id=one.raw.key_id if one.raw is not None else None,
-        not_after=timestamp(one.not_after) if one.not_after is not None else None,
+        not_after=one.facts.not_after,
         sent=one in sent,
     )

@@ -48,14 +48,8 @@ class RawName(Struct, frozen=True, kw_only=True):
     """A name: OIDs and values, in order; a value that is no text as bytes."""
 
     pairs: NameKey
-
-    @property
-    def key(self) -> NameKey:
-        """The name to look it up by."""
-        return tuple(
-            (oid, " ".join(value.lower().split()) if isinstance(value, str) else value)
-            for oid, value in self.pairs
-        )
+    key: NameKey
+    """The name to look it up by."""
 
     def __str__(self) -> str:
         """Write it as RFC 4514 has it, the last part first."""
@@ -198,7 +192,10 @@ def _name(content: bytes) -> RawName:
             found.append((_oid(kind[1]), _text(value)))
     if len(found) > _MAX_PAIRS:
         raise ValueError("a name of too many parts")
-    return RawName(pairs=tuple(found))
+    key = tuple(
+        (oid, " ".join(text.lower().split()) if isinstance(text, str) else text) for oid, text in found
+    )
+    return RawName(pairs=tuple(found), key=key)
 
 
 def _text(value: Value) -> str | bytes:
