@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 
 from egressd import clock
@@ -22,6 +24,7 @@ from egressd.errors import Part
 from egressd.model.alert import Silence
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event, SweepFinished, TargetEvent
+from egressd.model.observation import Timestamp
 from egressd.model.plan import Plan
 from egressd.model.recording import Recording
 from egressd.model.snapshot import Counters, Snapshot, StateStatus
@@ -32,6 +35,7 @@ from egressd.report.summary import count_outcomes, outcomes_of
 from egressd.standing import advance
 from egressd.standing.lifecycle import Thresholds
 from egressd.standing.moments import ClockStep, after_step
+from egressd.standing.results import results_of
 from egressd.state.silences import SilencesFile
 
 log = structlog.get_logger("egressd")
@@ -91,42 +95,23 @@ class StateStore:
             plan = session.plan
             sweep = await session.judge(of)
             moment = self._read_clock()
-            now, before = clock.timestamp(moment), self.holder.current
-            rules = before.settings.alerting
-            silences = self._active_silences(moment)
-            fresh = pairs_of(plan, probes)
-            unchanged: tuple[Standings, tuple[TargetEvent, ...]] = (before.standings, ())
-            standings, events = attempt(
-                Part.STANDINGS,
-                unchanged,
-                advance,
-                before.standings,
-                sweep,
-                now=now,
-                fresh=fresh,
-                thresholds=Thresholds(explicit=rules.explicit, silent=rules.silent, better=rules.better),
-                flapping=rules.flapping,
-                silenced=attempt(Part.ALERTS, frozenset(), silenced_pairs, plan, silences),
-                on_bug=report_bug,
+            silences, now = self._active_silences(moment), clock.timestamp(moment)
+            # In a thread: with many targets it takes longer than a scrape of the daemon may wait. What it
+            # changes nothing else changes meanwhile, under the lock; deliveries and reloads change the rest.
+            found = await asyncio.to_thread(
+                _take_in, self.holder.current, plan, sweep, now=now, probes=probes, silences=silences
             )
-            counters = attempt(
-                Part.COUNTERS,
-                before.counters,
-                count_results,
-                before.counters,
-                sweep,
-                fresh=fresh,
-                probes=probes,
-            )
-            changes: tuple[Event, ...] = events
+            changes: tuple[Event, ...] = found.events
+            before = self.holder.current
+            counters = found.counted_in(before.counters)
             if seconds is not None:
-                changes = (*events, _finished(sweep, now=now, seconds=seconds))
-                counters = _completed(counters, plan, standings, now=now, seconds=seconds)
+                changes = (*changes, _finished(sweep, now=now, seconds=seconds))
+                counters = _completed(counters, plan, found.standings, now=now, seconds=seconds)
             shown = sweep if seconds is not None or before.sweep is not None else None
-            after = replace(before, standings=standings, counters=counters, plan=plan, sweep=shown)
+            after = replace(before, standings=found.standings, counters=counters, plan=plan, sweep=shown)
             changes = (*changes, *self._advance(after, silences, moment))
             await self.record(changes, session.discoveries)
-        return standings
+        return found.standings
 
     async def run(self) -> None:
         """Evaluate the alerts every 15 s, and at once when silences change, until cancelled."""
@@ -154,12 +139,13 @@ class StateStore:
 
     async def tick(self) -> None:
         """Evaluate the alerts without a probe: silences, reminders, conditions that have held long enough."""
-        moment = self._read_clock()
-        before = self.holder.current
-        events = self._advance(before, self._active_silences(moment), moment)
-        after = self.holder.current
-        if events or (after.alerts, after.silences) != (before.alerts, before.silences):
-            await self.record(events)
+        async with self.lock:
+            moment = self._read_clock()
+            before = self.holder.current
+            events = self._advance(before, self._active_silences(moment), moment)
+            after = self.holder.current
+            if events or (after.alerts, after.silences) != (before.alerts, before.silences):
+                await self.record(events)
 
     def _read_clock(self) -> datetime:
         """Return the current time; where the clock was set, what is remembered moves with it."""
@@ -231,6 +217,53 @@ def _remembered(snapshot: Snapshot, step: ClockStep) -> Snapshot:
         alerts=attempt(Part.ALERTS, snapshot.alerts, after_step, snapshot.alerts, step),
         counters=attempt(Part.COUNTERS, snapshot.counters, after_step, snapshot.counters, step),
     )
+
+
+class _TakenIn(Struct, frozen=True, kw_only=True):
+    """What a pass changes."""
+
+    standings: Standings
+    events: tuple[TargetEvent, ...]
+    counted: Counters
+    """With the probes of the pass; the rest is as it was when it was taken in."""
+
+    def counted_in(self, counters: Counters) -> Counters:
+        """Return counters with the probes of the pass."""
+        own = self.counted
+        return replace(counters, probes=own.probes, failures=own.failures, latency=own.latency)
+
+
+def _take_in(
+    known: Snapshot,
+    plan: Plan,
+    sweep: Sweep,
+    *,
+    now: Timestamp,
+    probes: frozenset[str],
+    silences: tuple[Silence, ...],
+) -> _TakenIn:
+    """Advance the standings by a pass over these probes, and count it. Runs in a thread."""
+    rules, fresh = known.settings.alerting, pairs_of(plan, probes)
+    unchanged: tuple[Standings, tuple[TargetEvent, ...]] = (known.standings, ())
+    standings, events = attempt(
+        Part.STANDINGS,
+        unchanged,
+        advance,
+        known.standings,
+        sweep,
+        now=now,
+        fresh=fresh,
+        thresholds=Thresholds(explicit=rules.explicit, silent=rules.silent, better=rules.better),
+        flapping=rules.flapping,
+        silenced=attempt(Part.ALERTS, frozenset(), silenced_pairs, plan, silences),
+        on_bug=report_bug,
+    )
+    count = partial(count_results, known.counters, sweep, fresh=fresh, probes=probes)
+    counted = attempt(Part.COUNTERS, known.counters, count)
+    attempt(
+        Part.ALERTS, (), results_of, sweep, on_bug=report_bug
+    )  # the alerts ask for them next, in the loop
+    return _TakenIn(standings=standings, events=events, counted=counted)
 
 
 def pairs_of(plan: Plan, probes: frozenset[str]) -> frozenset[tuple[str, str]]:

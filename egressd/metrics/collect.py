@@ -43,17 +43,13 @@ def rows_of(snapshot: Snapshot, *, limits: Mapping[str, float]) -> dict[str, lis
         partial(_of_alerts, snapshot),
     ]
     if snapshot.sweep is not None:
-        results = attempt(Part.METRICS, (), _results, snapshot.sweep)
+        results = attempt(Part.METRICS, (), results_of, snapshot.sweep, on_bug=report_bug)
         groups += [partial(_of_sweep, snapshot.sweep, limits), partial(_of_results, results)]
     return dict(row for group in groups for row in attempt(Part.METRICS, (), _collect, group))
 
 
 def _collect(group: Callable[[], Iterator[tuple[str, list[Row]]]]) -> tuple[tuple[str, list[Row]], ...]:
     return tuple(isolate_each(Part.METRICS, report_bug, group()))
-
-
-def _results(sweep: Sweep) -> tuple[TargetResult, ...]:
-    return tuple(results_of(sweep, on_bug=report_bug))
 
 
 def _of_daemon(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:

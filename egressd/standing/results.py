@@ -43,11 +43,28 @@ class TargetResult(Struct, frozen=True, kw_only=True):
     """Bytes per second."""
 
 
-def results_of(sweep: Sweep, *, on_bug: OnBug = raise_bug) -> Iterator[TargetResult]:
-    """Yield the results in the order of the plan's targets.
+class _LastResults(Struct):
+    """The results that were made last. One reference is replaced, so that threads may ask at once."""
 
-    `on_bug` is called with what keeps a result from being measured: it has its verdict only.
+    made: tuple[Sweep, tuple[TargetResult, ...]] | None = None
+
+
+_LAST = _LastResults()
+
+
+def results_of(sweep: Sweep, *, on_bug: OnBug = raise_bug) -> tuple[TargetResult, ...]:
+    """Return the results in the order of the plan's targets.
+
+    Alerts, metrics and pages ask for those of the same sweep again and again: they are made once. `on_bug` is
+    called with what keeps a result from being measured: it has its verdict only.
     """
+    last = _LAST.made
+    if last is None or last[0] is not sweep:
+        last = _LAST.made = (sweep, tuple(_results(sweep, on_bug)))
+    return last[1]
+
+
+def _results(sweep: Sweep, on_bug: OnBug) -> Iterator[TargetResult]:
     trails = _trails(sweep.recording)
     for judged in sweep.verdicts:
         for one in judged.by_source:

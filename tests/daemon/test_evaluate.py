@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -15,13 +16,15 @@ from structlog.testing import capture_logs
 
 from egressd import clock
 from egressd.alerting import active_silences
+from egressd.daemon import state_store
+from egressd.daemon.counters import count_results
 from egressd.daemon.evaluate import evaluate, fit_receivers
 from egressd.daemon.event_log import status_line
 from egressd.model.alert import AlertName, AlertState, NoticeKind, Outbox, Silence
 from egressd.model.endpoint import Need
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Alerting, Notify, Receiver, Severity, TimeInterval
-from egressd.model.snapshot import ReceiverStatus, Snapshot
+from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
 from egressd.notify.outbox import enqueue
 from egressd.state.silences import FILE, SilencesFile, write_silences
 from tests.alerting.simulation import AlertSimulation
@@ -258,3 +261,41 @@ def test_the_status_line_counts_alerts() -> None:
         json.dumps(status_line(replace(shown, alerts=(mild,)), stalled=False)).count("1 alert (1 warning)")
         == 1
     )
+
+
+def test_what_changes_while_a_pass_is_taken_in_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass is taken in beside the loop, so that scrapes go on; deliveries and reloads that happen
+    meanwhile stay.
+    """
+    threads: list[bool] = []
+    began, changed = threading.Event(), threading.Event()
+
+    def slow(counters: Counters, *rest: Any, **named: Any) -> Counters:
+        threads.append(threading.current_thread() is threading.main_thread())
+        began.set()
+        assert changed.wait(20)
+        return count_results(counters, *rest, **named)
+
+    monkeypatch.setattr(state_store, "count_results", slow)
+
+    async def main() -> None:
+        simulation = make_simulation(hosts=3)
+        one = simulation.scheduler
+        of = await one.session.probe()
+        applying = asyncio.create_task(
+            one.store.apply(one.session, of=of, probes=frozenset(one.session.results.records), seconds=1.0)
+        )
+        assert await asyncio.to_thread(began.wait, 20)
+        holder = one.store.holder
+        holder.update(
+            settings=replace(holder.current.settings, interval=77.0),
+            counters=replace(holder.current.counters, notifications={"hook": 5}),
+        )
+        changed.set()
+        await applying
+        after = holder.current
+        assert (after.settings.interval, after.counters.notifications) == (77.0, {"hook": 5})
+        assert (after.counters.sweeps, len(after.counters.probes), len(after.standings.targets)) == (1, 3, 3)
+
+    asyncio.run(main())
+    assert threads == [False]

@@ -139,7 +139,7 @@ class StatusPage(Struct, frozen=True, kw_only=True):
         cards = cards_of(
             (one for one in alerts if one.is_open), CardFacts(snapshot=snapshot, asks=self.asks, now=now)
         )
-        results = tuple(results_of(sweep)) if sweep else ()
+        results = results_of(sweep) if sweep else ()
         groups, note = self._groups(snapshot, sweep, results, query=query, now=now) if sweep else ((), "")
         shown, left_out = shown_groups(groups, query)
         rows = [row for group in groups for row in group.rows]
