@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from egressd.attribution.advice.ask import ABOUT_INSPECTION
 from egressd.attribution.facts.baseline_entries import addresses_of_host
-from egressd.attribution.facts.stats import observations
-from egressd.attribution.facts.sweep_index import answered_tls
+from egressd.attribution.facts.stats import answered_tls, observations
 from egressd.model.endpoint import SampleKind
 from egressd.model.observation import TlsObservation
 from egressd.model.plan import Target

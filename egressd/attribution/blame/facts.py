@@ -41,7 +41,7 @@ from egressd.attribution.facts.proxy import (
     plain_request,
     proxy_refusal,
 )
-from egressd.attribution.facts.sweep_index import is_cut
+from egressd.attribution.facts.sweep_index import SweepIndex, is_cut
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import product_of
 from egressd.model.observation import Failure, HttpObservation, Phase, TlsObservation
@@ -224,8 +224,13 @@ def _private_beside_public(accusation: Accusation) -> bool:
 
 def _sibling_proven(context: TrailContext) -> bool:
     """Whether another name of the same domain was proven at this address."""
-    names = context.index.proven_names.get((context.source, *context.dialled), frozenset())
-    return not context.proxied and domain_of(context.probe.host) in {domain_of(one) for one in names}
+    domains = context.index.once(_proven_domains).get((context.source, *context.dialled), frozenset())
+    return not context.proxied and domain_of(context.probe.host) in domains
+
+
+def _proven_domains(index: SweepIndex) -> dict[tuple[str, str, int], frozenset[str]]:
+    """Return the domains of the names that were proven at each address."""
+    return {place: frozenset(map(domain_of, names)) for place, names in index.proven_names.items()}
 
 
 def _names_neighbour(accusation: Accusation) -> bool:
@@ -276,12 +281,17 @@ def _no_tunnel_for_anybody(accusation: Accusation) -> bool:
         return False
     if accusation.phase is not Phase.PROXY or context.trail.path in index.working_proxies:
         return False
-    tried = {
-        domain_of(index.probes[probe].host)
-        for probe, trails in index.trails.items()
-        if any(one.path == context.trail.path and one.seen(Phase.PROXY) is not None for one in trails)
-    }
-    return len(tried) > 1
+    return len(index.once(_domains_by_proxy).get(context.trail.path, ())) > 1
+
+
+def _domains_by_proxy(index: SweepIndex) -> dict[str, set[str]]:
+    """Return the domains for which each proxy was asked for a tunnel."""
+    found: dict[str, set[str]] = {}
+    for probe, trails in index.trails.items():
+        for one in trails:
+            if one.seen(Phase.PROXY) is not None:
+                found.setdefault(one.path, set()).add(domain_of(index.probes[probe].host))
+    return found
 
 
 def _arc_gateway_reached(accusation: Accusation) -> bool:

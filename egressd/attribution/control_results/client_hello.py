@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from egressd.attribution.facts.sweep_index import answered_tls
+from egressd.attribution.facts.stats import answered_tls
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind

@@ -81,8 +81,9 @@ def _contrast(context: TrailContext, trails: Iterable[Trail], *, known: int = 0)
 def sni_contrast(context: TrailContext) -> Contrast:
     """Compare with another server name at the same address: does TLS answer?"""
     own = context.tls.sni.lower() if context.tls is not None else ""
-    others = context.index.answered_sni.get((context.source, *context.dialled), frozenset()) - {own}
-    return _contrast(context, _trails(context, ControlKind.SNI_CONTRAST), known=len(others))
+    answered = context.index.answered_sni.get((context.source, *context.dialled), frozenset())
+    others = len(answered) - (own in answered)
+    return _contrast(context, _trails(context, ControlKind.SNI_CONTRAST), known=others)
 
 
 def answered_elsewhere(context: TrailContext) -> bool:

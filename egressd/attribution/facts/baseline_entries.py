@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from egressd.attribution.facts.peer_comparison import TLS13
 from egressd.attribution.facts.stats import observations
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import TcpObservation
 from egressd.model.recording import Baseline, BaselineEntry, Recording
@@ -22,9 +23,15 @@ FAILED = frozenset({Outcome.BLOCKED.value, Outcome.DOWN.value})
 
 def baseline_entries(context: TrailContext) -> Iterator[BaselineEntry]:
     """Yield the entries of the target, from every source."""
-    baseline = context.index.recording.baseline
-    if baseline is not None:
-        yield from (one for one in baseline.marks if one.target == context.target.id)
+    yield from context.index.once(_entries_by_target).get(context.target.id, ())
+
+
+def _entries_by_target(index: SweepIndex) -> dict[str, list[BaselineEntry]]:
+    found: dict[str, list[BaselineEntry]] = {}
+    baseline = index.recording.baseline
+    for one in baseline.marks if baseline is not None else ():
+        found.setdefault(one.target, []).append(one)
+    return found
 
 
 def answered_in_baseline(context: TrailContext) -> bool | None:
@@ -32,10 +39,14 @@ def answered_in_baseline(context: TrailContext) -> bool | None:
     known = [one.answered for one in baseline_entries(context) if one.answered is not None]
     if any(known):
         return True
-    recording = context.index.recording
-    baseline = recording.baseline
-    shows = bool(known) and baseline is not None and is_elsewhere(baseline, recording) and _is_open(baseline)
+    shows = bool(known) and context.index.once(_is_from_open_network)
     return False if shows else None
+
+
+def _is_from_open_network(index: SweepIndex) -> bool:
+    """Whether the baseline was taken elsewhere, where all else worked."""
+    baseline = index.recording.baseline
+    return baseline is not None and is_elsewhere(baseline, index.recording) and _is_open(baseline)
 
 
 def is_elsewhere(baseline: Baseline, recording: Recording) -> bool:

@@ -26,8 +26,16 @@ def signs_unrelated_names(context: TrailContext) -> bool:
 
     By its key: names are anybody's. One authority for all of an operator's own servers is normal.
     """
-    hosts = context.index.private_issuers.get(context.authority, frozenset()) - context.index.internal_hosts
-    return not context.target.internal and len({domain_of(one) for one in hosts}) > 1
+    return not context.target.internal and context.authority in context.index.once(_of_unrelated_names)
+
+
+def _of_unrelated_names(index: SweepIndex) -> frozenset[str]:
+    """Return the private authorities that signed names of several owners."""
+    return frozenset(
+        authority
+        for authority, hosts in index.private_issuers.items()
+        if len({domain_of(one) for one in hosts - index.internal_hosts}) > 1
+    )
 
 
 def missing_link_is_public(context: TrailContext) -> bool:

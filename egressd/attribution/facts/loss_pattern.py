@@ -120,8 +120,10 @@ def _overloaded(group: list[Dial]) -> Iterator[Endpoint]:
     """Yield where dials are lost while more connections are open to the same endpoint."""
     if _loses_packets(group):
         return
-    for endpoint in sorted({one.endpoint for one in group if one.lost}):
-        there = [one for one in group if one.endpoint == endpoint]
+    by_endpoint: dict[Endpoint, list[Dial]] = {}
+    for one in group:
+        by_endpoint.setdefault(one.endpoint, []).append(one)
+    for endpoint, there in sorted(by_endpoint.items(), key=lambda one: one[0]):
         lost, prompt = [one for one in there if one.lost], [one for one in there if one.prompt]
         if len(lost) < LEAST or len(prompt) < LEAST - 1:
             continue

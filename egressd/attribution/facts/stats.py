@@ -82,6 +82,11 @@ def observations(trails: Iterable[Trail], phase: type[Seen]) -> Iterator[tuple[T
     return ((trail, one) for trail in trails for one in trail.observations if isinstance(one, phase))
 
 
+def answered_tls(one: TlsObservation) -> bool:
+    """Whether bytes came back that a filter would not send: a ServerHello or a TLS alert."""
+    return one.server_hello or one.alert is not None
+
+
 def failed_locally(one: TcpObservation) -> bool:
     """Whether a dial ended inside this host, before a packet could leave."""
     if one.failure is Failure.INVALID_SOURCE:

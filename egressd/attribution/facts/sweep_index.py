@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from egressd.attribution.facts.address import AddressKind, kind_of_address
 from egressd.attribution.facts.chain import private_authorities, proven_names, public_authorities
@@ -19,6 +19,7 @@ from egressd.attribution.facts.stats import (
     DialStats,
     Endpoint,
     ResolverStats,
+    answered_tls,
     connected_by_source,
     count_dials,
     count_resolvers,
@@ -105,6 +106,8 @@ class SweepIndex(Struct, frozen=True, kw_only=True):
     """By host that answers in clear text lead to: the domains of the hosts that were asked."""
     sessions_cut: Mapping[tuple[str, str, Failure], frozenset[tuple[str, str]]]
     """By source, path and failure: host and address of genuine sessions that ended so after the request."""
+    known: dict[Callable[[SweepIndex], object], object] = field(default_factory=dict)
+    """What `once` computed."""
 
     @classmethod
     def build(cls, recording: Recording) -> SweepIndex:
@@ -155,6 +158,12 @@ class SweepIndex(Struct, frozen=True, kw_only=True):
                 target.host.lower() for target in plan.targets if target.sample is not SampleKind.GIVEN
             ),
         )
+
+    def once(self, compute: Callable[[SweepIndex], Value]) -> Value:
+        """Return what a function finds in the whole sweep; it is called at the first question only."""
+        if compute not in self.known:
+            self.known[compute] = compute(self)
+        return cast(Value, self.known[compute])
 
     def resolver_stats(self, source: str, resolver: str) -> ResolverStats:
         """Return how a resolver behaved."""
@@ -291,11 +300,6 @@ def _direct_sni(trails: Iterable[Trail], *, answered: bool) -> Iterator[tuple[tu
         shown = tls.server_hello if answered else not answered_tls(tls)
         if direct and isinstance(tcp, TcpObservation) and shown:
             yield (trail.source, tcp.remote_address, tcp.remote_port), tls.sni.lower()
-
-
-def answered_tls(one: TlsObservation) -> bool:
-    """Whether bytes came back that a filter would not send: a ServerHello or a TLS alert."""
-    return one.server_hello or one.alert is not None
 
 
 def _revocation_hosts(trails: Iterable[Trail]) -> frozenset[str]:

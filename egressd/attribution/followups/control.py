@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from msgspec.structs import replace
 
 from egressd.attribution.facts.stats import DIRECT
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase
@@ -25,22 +28,28 @@ _AT_RESOLVER = frozenset(
 def other_host(context: TrailContext) -> str:
     """Return a name to compare with: one that worked, else any other of the plan; empty: there is none."""
     own = {context.probe.host.lower(), (context.tls.sni if context.tls is not None else "").lower()}
-    worked = sorted(name for names in context.index.answered_sni.values() for name in names)
-    known = (*worked, *hosts_on_path(context, DIRECT))
+    known = chain(context.index.once(_answered_names), hosts_on_path(context.index, DIRECT))
     return next((name for name in known if name.lower() not in own and _is_name(name)), "")
 
 
-def hosts_on_path(context: TrailContext, path: str) -> list[str]:
-    """Return the hosts that are probed directly, or through one proxy.
+def _answered_names(index: SweepIndex) -> list[str]:
+    return sorted({name for names in index.answered_sni.values() for name in names})
+
+
+def hosts_on_path(index: SweepIndex, path: str) -> list[str]:
+    """Return the hosts that are probed directly, or through one proxy, in order.
 
     Random labels are left out, and names that egressd derived: neither need exist.
     """
-    plan, derived = context.index.recording.plan, context.index.derived_hosts
-    return sorted(
-        one.host
-        for one in plan.probes
-        if not one.siblings and one.host.lower() not in derived and plan.path_of(one) == path
-    )
+    return index.once(_hosts_by_path).get(path, [])
+
+
+def _hosts_by_path(index: SweepIndex) -> dict[str, list[str]]:
+    plan, found = index.recording.plan, dict[str, set[str]]()
+    for one in plan.probes:
+        if not one.siblings and one.host.lower() not in index.derived_hosts:
+            found.setdefault(plan.path_of(one), set()).add(one.host)
+    return {path: sorted(hosts) for path, hosts in found.items()}
 
 
 def _is_name(text: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from msgspec.structs import replace
 
 from egressd.attribution.control_results.contrast import ROUNDS
 from egressd.attribution.control_results.tries import works_sometimes
 from egressd.attribution.facts.proxy import BAD_GATEWAY, inspected_answer
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.followups.control import hosts_on_path, is_forged
 from egressd.attribution.followups.repeats import is_repeatable, is_silent, repeats_ran
@@ -89,9 +91,13 @@ def _is_answer(context: TrailContext) -> bool:
 def _other_name(context: TrailContext) -> str:
     """Return a name to compare with: one that was answered through this proxy, else any that was not."""
     own = context.probe.host.lower()
-    answered = sorted(context.index.tunnel_answered_sni.get(context.trail.path, frozenset()))
-    known = (*answered, *hosts_on_path(context, context.trail.path))
+    path = context.trail.path
+    known = chain(context.index.once(_answered_in_tunnel).get(path, ()), hosts_on_path(context.index, path))
     return next((name for name in known if name.lower() != own), "")
+
+
+def _answered_in_tunnel(index: SweepIndex) -> dict[str, list[str]]:
+    return {path: sorted(names) for path, names in index.tunnel_answered_sni.items()}
 
 
 def _control(

@@ -21,6 +21,7 @@ from egressd.attribution.facts.certificate import (
 from egressd.attribution.facts.chain import may_lack_link
 from egressd.attribution.facts.peer_comparison import TLS13, domain_of
 from egressd.attribution.facts.proxy import inspected_answer
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import NOT_TRUSTED, product_of
 from egressd.attribution.rules.clue import Clue
@@ -152,8 +153,16 @@ def is_private_ca(context: TrailContext) -> bool:
 
 
 def _signs_catalog_names(context: TrailContext) -> bool:
-    hosts = context.index.private_issuers.get(context.authority, frozenset())
-    return not hosts.isdisjoint(context.index.catalog_hosts)
+    return context.authority in context.index.once(_of_catalog_names)
+
+
+def _of_catalog_names(index: SweepIndex) -> frozenset[str]:
+    """Return the private authorities that signed a name of the catalog."""
+    return frozenset(
+        authority
+        for authority, hosts in index.private_issuers.items()
+        if not hosts.isdisjoint(index.catalog_hosts)
+    )
 
 
 @needs(Clue.PRIVATE_CHAIN)

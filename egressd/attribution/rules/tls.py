@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from egressd.attribution.blame.suspects import HELLO_NOT_ACKNOWLEDGED, Signature
 from egressd.attribution.certainty import SILENCE, Certainty, at, contrasted
@@ -13,6 +14,7 @@ from egressd.attribution.control_results.contrast import (
     other_sni_acknowledged,
     sni_contrast,
 )
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.facts.vendors import page_product
 from egressd.attribution.reasons import ALERTS, alert_code
@@ -137,9 +139,19 @@ def _all_dropped(context: TrailContext) -> bool:
     """Whether no ClientHello to the address is ever acknowledged, whatever the name."""
     if not _silent(context) or not _unacked(context) or other_sni_acknowledged(context):
         return False
-    nowhere = not any(source == context.source for source, _, _ in context.index.answered_sni)
-    several = sum(source == context.source for source, _, _ in context.index.unanswered_sni) > 1
+    nowhere = context.source not in context.index.once(_places_answered)
+    several = context.index.once(_places_unanswered)[context.source] > 1
     return sni_contrast(context) is Contrast.FAILED or (nowhere and several)
+
+
+def _places_answered(index: SweepIndex) -> Counter[str]:
+    """Count the addresses at which TLS answered, by source."""
+    return Counter(source for source, _, _ in index.answered_sni)
+
+
+def _places_unanswered(index: SweepIndex) -> Counter[str]:
+    """Count those that were connected to and gave no TLS answer."""
+    return Counter(source for source, _, _ in index.unanswered_sni)
 
 
 def _for_its_name(context: TrailContext) -> bool:

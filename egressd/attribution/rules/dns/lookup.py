@@ -55,12 +55,16 @@ def _rcode(context: TrailContext, rcode: str) -> bool:
 
 def _other_names_answered(context: TrailContext) -> bool:
     """Whether the resolver answered other names, so that this one is treated differently."""
-    return context.dns is not None and bool(context.resolver_stats.answered - {context.dns.name.lower()})
+    return context.dns is not None and _has_other(context.resolver_stats.answered, context.dns.name)
 
 
 def _other_names_prompt(context: TrailContext) -> bool:
     """Whether the resolver answered other names at once: one that is slow for all drops nothing."""
-    return context.dns is not None and bool(context.resolver_stats.prompt - {context.dns.name.lower()})
+    return context.dns is not None and _has_other(context.resolver_stats.prompt, context.dns.name)
+
+
+def _has_other(names: frozenset[str], own: str) -> bool:
+    return len(names) > (own.lower() in names)
 
 
 @on_failure
