@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := check
-.PHONY: demo test ordinary quick coverage search check style bench cost-record bench-scrape bench-page soak docs lock wheelhouse clean
+.PHONY: demo test ordinary quick coverage search check style bench cost-record bench-scrape bench-page bench-scale soak docs lock wheelhouse clean
 
 demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and show the report
 	@scripts/demo $(BIN)/egressd
@@ -53,6 +53,9 @@ bench-scrape: $(VENV)/.dev  ## What a scrape of 500 targets x 3 sources costs, a
 
 bench-page: $(VENV)/.dev  ## What the status page of 1,000 targets with 90 days of changes costs
 	$(BIN)/python -m bench.page $(ARGS)
+
+bench-scale: $(VENV)/.dev  ## What 1,000, 5,000 and 20,000 targets cost in one process: is it linear?
+	$(BIN)/python -m bench.scale $(ARGS)
 
 soak: $(VENV)/.dev  ## Thousands of sweeps of the lab at full speed: does anything grow? Then a day of bad days
 	$(BIN)/python -m bench.soak $(ARGS)
