@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from egressd.attribution.blame.suspects import (
     CLOCK_OF_PRIVATE,
@@ -237,6 +238,7 @@ def _right_time(context: TrailContext, moment: datetime) -> datetime:
         return moment
 
 
+@lru_cache(maxsize=4096)
 def _parse_moment(text: str | None) -> datetime | None:
     """Read a timestamp; None for what a hand-edited report file may hold instead."""
     if text is None:

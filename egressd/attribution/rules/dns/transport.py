@@ -108,7 +108,7 @@ def lossy(context: TrailContext) -> bool:
     Where no name is answered at once, the resolver is slow: it drops the first datagrams while it recurses.
     """
     stats, own = context.resolver_stats, context.dns
-    if not stats.prompt:
+    if not stats.lossy or not stats.prompt:
         return False
     if own is None or own.name.lower() not in stats.lossy or not lookup_succeeded(context) or not stats.edns:
         return False
