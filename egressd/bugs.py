@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
-import structlog
 from msgspec import Struct, field
 
 from egressd import clock
 from egressd.errors import Part, describe_bug, isolate
+from egressd.log import get_logger
 
 MOST_KINDS = 200
 """Kinds of bugs that are logged; further ones are counted only."""
@@ -29,7 +29,7 @@ STEADY = 300.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 
 class _Kind(Struct):

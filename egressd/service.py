@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import structlog
-
 from egressd.cli.log import Form, Level, configure_logging, flush_log, lines_lost, register_secrets
 from egressd.cli.service.instance import with_instance
 from egressd.cli.settings import WebFlags, read_settings, settings_secrets
@@ -25,6 +23,7 @@ from egressd.daemon.reload import OnDisk, open_session
 from egressd.daemon.run import Daemon, host_identity, run, state_directory
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.errors import ExitCode
+from egressd.log import get_logger
 from egressd.metrics.limits import offline_limits
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings
@@ -103,7 +102,7 @@ async def _run(daemon: Daemon) -> None:
 
 
 def _leave() -> None:
-    structlog.get_logger("egressd").warning("a file can't be read to its end; ending without it")
+    get_logger("egressd").warning("a file can't be read to its end; ending without it")
     flush_log()
     os._exit(ExitCode.OK)
 
@@ -111,7 +110,7 @@ def _leave() -> None:
 def _warn(settings: Settings) -> None:
     """Log the warnings of `config check`."""
     for one in settings.warnings:
-        structlog.get_logger("egressd").warning("configuration", warning=one)
+        get_logger("egressd").warning("configuration", warning=one)
 
 
 def tune_garbage_collector() -> None:

@@ -11,8 +11,17 @@ from typing import ParamSpec
 
 import typer
 
-from egressd.cli.log import Form, Level, configure_logging, flush_log, printable, without_secrets
+from egressd.cli.log import (
+    Form,
+    Level,
+    configure_logging,
+    flush_log,
+    is_configured,
+    printable,
+    without_secrets,
+)
 from egressd.errors import ConfigError, EgressdError, ExitCode
+from egressd.log import get_logger
 
 P = ParamSpec("P")
 
@@ -74,11 +83,9 @@ def discard_stdout() -> None:
 
 
 def _report_bug(bug: Exception) -> ExitCode:
-    import structlog
-
-    if not structlog.is_configured():  # unconfigured, it would write to stdout, with local variables
+    if not is_configured():
         configure_logging(Level.ERROR, Form.HUMAN)
-    structlog.get_logger("egressd").error("internal error", exc_info=bug)
+    get_logger("egressd").error("internal error", exc_info=bug)
     print_stderr(
         f"internal error ({type(bug).__name__}); this is a bug of egressd, please report it with the above"
     )

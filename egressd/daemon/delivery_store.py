@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -10,6 +9,7 @@ from egressd import clock
 from egressd.daemon.evaluate import add_counts, count_dropped, receiver_statuses
 from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.state_store import StateStore
+from egressd.log import get_logger
 from egressd.model.alert import Queued
 from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
 from egressd.notify.alertmanager.worker import peer_labels
@@ -17,7 +17,7 @@ from egressd.notify.outbox import remove_delivered
 from egressd.notify.result import DeliveryResult
 from egressd.notify.wakeup import Wakeup
 
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 
 class DaemonDeliveryStore(Struct, kw_only=True):

@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import assert_never
 
-import structlog
 from msgspec import Struct, field, to_builtins
-from structlog.contextvars import bound_contextvars
 
 from egressd.bugs import attempt
 from egressd.daemon.holder import SnapshotHolder
 from egressd.errors import Part
+from egressd.log import bound_values, get_logger
 from egressd.model.alert import NoticeKind
 from egressd.model.event import (
     ConfigRejected,
@@ -37,7 +36,7 @@ from egressd.model.standing import Belief
 from egressd.report.history import LONGEST_WORD, change_lines_of
 from egressd.wording import count
 
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 
 class EventLog(Struct):
@@ -49,11 +48,11 @@ class EventLog(Struct):
 
     def __call__(self, events: tuple[Event, ...]) -> None:
         """Log some events."""
-        with bound_contextvars(audience="programs"):
+        with bound_values(audience="programs"):
             for one in events:
                 attempt(Part.LOG, None, log_event, one)
         several = len(self.holder.current.settings.sources) > 1
-        with bound_contextvars(audience="people"):
+        with bound_values(audience="people"):
             shown = tuple(one for one in events if not isinstance(one, SweepFinished))
             for line in change_lines_of(shown, already=self._opened.values(), several=several):
                 write = log.info if line.ended else log.warning

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -19,6 +18,7 @@ from egressd.daemon.sdnotify import SdNotifier
 from egressd.engine.plan import refuse_absent_sources
 from egressd.engine.session import Session
 from egressd.errors import ConfigError, EgressdError, Part, describe_bug
+from egressd.log import get_logger
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.event import ConfigRejected, ConfigReloaded
 from egressd.model.observation import Timestamp
@@ -40,7 +40,7 @@ OnDisk = Callable[[], str | None]
 STALE_EVERY = 60.0
 """Seconds between two looks at the configuration file."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 async def watch_file(holder: SnapshotHolder, on_disk: OnDisk | None) -> None:

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -27,6 +26,7 @@ from egressd.daemon.scheduler import Scheduler
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.daemon.state_store import StateStore
 from egressd.errors import AbsentListenError, AbsentSourceError, EgressdError, Part
+from egressd.log import get_logger
 from egressd.model.event import DaemonStarted, DaemonStopped
 from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Counters, Snapshot
@@ -40,7 +40,7 @@ from egressd.state import Persistence
 from egressd.state.silences import SilencesFile
 
 T = TypeVar("T")
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Serve = Callable[[SnapshotHolder, Settings, Intents], Awaitable[None]]
 """Binds the port, sets `intents.listening`, and serves until cancelled. Raises EgressdError."""

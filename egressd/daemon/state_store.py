@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -21,6 +20,7 @@ from egressd.daemon.evaluate import Evaluation, evaluate, fit_receivers
 from egressd.daemon.holder import SnapshotHolder
 from egressd.engine.session import Session
 from egressd.errors import Part
+from egressd.log import get_logger
 from egressd.model.alert import Silence
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event, SweepFinished, TargetEvent
@@ -38,7 +38,7 @@ from egressd.standing.moments import ClockStep, after_step
 from egressd.standing.results import results_of
 from egressd.state.silences import SilencesFile
 
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 EVALUATE_EVERY = 15.0
 """Seconds between two evaluations of the alerts when no sweep ends."""

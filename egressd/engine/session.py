@@ -9,7 +9,6 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
 
-import structlog
 from msgspec.structs import replace
 
 from egressd import clock
@@ -20,6 +19,7 @@ from egressd.engine.latest import EVIDENCE_INTERVALS, LatestResults, RecordChang
 from egressd.engine.plan import plan_sweep
 from egressd.engine.schedule import Schedule, hourly_label
 from egressd.errors import EgressdError
+from egressd.log import get_logger
 from egressd.model.catalog import Catalog, Discovery
 from egressd.model.plan import ControlPlan, Plan, Probe
 from egressd.model.recording import Baseline, ProbeRecord, Recording
@@ -38,7 +38,7 @@ NO_DELAYS: Mapping[str, float] = MappingProxyType({})
 OnDone = Callable[[ProbeRecord, RecordChange], None]
 """Called in the event loop as each probe ends."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def _ignore(_record: ProbeRecord, _change: RecordChange) -> None:

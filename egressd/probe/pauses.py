@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-import structlog
 from msgspec import Struct, field
 
 from egressd import clock
+from egressd.log import get_logger
 from egressd.model.settings import Limits
 
 TICK = 0.1
@@ -29,7 +29,7 @@ LATE = 0.05
 KEPT = 2000
 """Pauses that are remembered."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class _Reading(Struct, frozen=True):

@@ -12,18 +12,18 @@ from inspect import get_annotations
 from typing import Any, TypeVar
 
 import msgspec
-import structlog
 from msgspec import Struct, to_builtins
 
 from egressd.bugs import report_bug
 from egressd.errors import Part
+from egressd.log import get_logger
 from egressd.model import event
 from egressd.model.event import Event
 from egressd.state.layout import is_text
 from egressd.wording import is_stamp
 
 T = TypeVar("T")
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 EVENT_TYPES: dict[str, type[Event]] = {
     "target": event.TargetChanged,

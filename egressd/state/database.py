@@ -8,10 +8,9 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-import structlog
-
 from egressd import clock
 from egressd.errors import EgressdError, ExitCode
+from egressd.log import get_logger
 from egressd.state.layout import APPLICATION, FILE, LARGEST_NUMBER, STEPS, VERSION, decode_text
 from egressd.state.rescue import NotOursError, rescue
 
@@ -24,7 +23,7 @@ SUFFIXES = ("", "-wal", "-shm")
 
 _SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class StateInUseError(EgressdError):

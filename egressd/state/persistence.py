@@ -11,12 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
 from msgspec import Struct
 
 from egressd import clock
 from egressd.bugs import report_bug
 from egressd.errors import Part, describe_bug
+from egressd.log import get_logger
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event
 from egressd.model.observation import Timestamp
@@ -33,7 +33,7 @@ RETRY_AFTER = 0.5
 WHOLE_EVERY = 600.0
 """Seconds between two saves of values that change with every probe."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Identity = tuple[int, int] | None
 """Device and inode of a file; None: there is none."""

@@ -17,14 +17,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import structlog
 from msgspec import Struct
 
 from egressd.errors import EgressdError
+from egressd.log import get_logger
 from egressd.model.alert import Silence
 from egressd.model.notification import Scope
 
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 FILE = "maintenance.json"
 SCHEMA = "egressd.maintenance/1"

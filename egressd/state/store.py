@@ -11,11 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-import structlog
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from egressd import clock
+from egressd.log import get_logger
 from egressd.model.alert import Alert, Outbox
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event, SweepFinished, TargetChanged, TargetRemoved
@@ -35,7 +35,7 @@ PRUNE_EVERY = 500
 """Events written between two prunings."""
 
 T = TypeVar("T")
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class SavedState(Struct, frozen=True, kw_only=True):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import structlog
 from msgspec import Struct, field
 
 from egressd.errors import ConfigError
+from egressd.log import get_logger
 from egressd.web.login import Login
 from egressd.web.tls import ServerContext, server_context
 from egressd.web.webconfig import WebConfig, read_web_config
 
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 Signature = tuple[tuple[str, int, int, int], ...]
 

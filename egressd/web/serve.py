@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
-import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Struct, field
@@ -19,6 +18,7 @@ from egressd.daemon.holder import SnapshotHolder
 from egressd.daemon.intents import Intents
 from egressd.daemon.reload import MAX_PROBLEMS
 from egressd.errors import AbsentListenError, ListenError, Part
+from egressd.log import get_logger
 from egressd.model.catalog import Catalog
 from egressd.model.settings import Settings, Web
 from egressd.net.sockets.listening import TcpSocket, open_listening, split_listen, why_not_listening
@@ -31,7 +31,7 @@ from egressd.web.middleware import ALWAYS, PRODUCT, Gate
 from egressd.web.origin import is_loopback_only
 from egressd.wording import host_port
 
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 CHECK_EVERY = 2.0
 """Seconds between checks of the web configuration's files."""

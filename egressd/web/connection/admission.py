@@ -10,10 +10,10 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-import structlog
 from msgspec import Struct, field
 
 from egressd import clock
+from egressd.log import get_logger
 
 MOST = 64
 """Connections at once; `egressd.net.sockets.descriptors` keeps more descriptors than that from the probes."""
@@ -25,7 +25,7 @@ QUIET = 60.0
 """Seconds without a connection too many, after which the next is another episode, and logged again."""
 LOOPBACK = "loopback"
 
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 
 def _nothing() -> None:

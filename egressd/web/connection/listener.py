@@ -10,11 +10,11 @@ import asyncio
 import errno
 from collections.abc import Callable
 
-import structlog
 from msgspec import Struct
 
 from egressd.bugs import report_bug
 from egressd.errors import Part
+from egressd.log import get_logger
 from egressd.net.sockets.listening import TcpSocket
 from egressd.web.connection.admission import Admission, Slot
 from egressd.web.tls import ServerContext
@@ -27,7 +27,7 @@ PAUSE = 0.5
 """Seconds before the next attempt, where the system is short of something."""
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-log = structlog.get_logger("egressd")
+log = get_logger("egressd")
 
 
 class Listener(Struct, kw_only=True):
