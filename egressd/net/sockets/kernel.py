@@ -20,12 +20,11 @@ _TCP_INFO = getattr(socket, "TCP_INFO", 11)
 _TCP_INFO_SIZE = 256
 
 # Offsets into struct tcp_info of linux/tcp.h; fields were only ever added at its end.
-_STATE = struct.Struct("=B")
+_SINCE_4_1 = struct.Struct("=B15x3I32xI4xI28xI16x2Q")
+"""State; at 16 the MSS to send and to receive, and unacked segments; at 60 the path MTU; at 68 the RTT; at
+100 the retransmits; at 120 the bytes acked and received."""
 _U32 = struct.Struct("=I")
 _U64 = struct.Struct("=Q")
-_SND_MSS, _RCV_MSS, _UNACKED = 16, 20, 24
-_PATH_MTU, _RTT, _TOTAL_RETRANS = 60, 68, 100
-_BYTES_ACKED, _BYTES_RECEIVED = 120, 128
 _BYTES_SENT, _OUT_OF_ORDER, _PEER_WINDOW = 200, 224, 228
 
 # struct sock_extended_err of linux/errqueue.h: errno, origin, type, code, pad, info, data.
@@ -45,21 +44,23 @@ def tcp_info(sock: socket.socket) -> TcpInfo | None:
 
 def parse_tcp_info(raw: bytes) -> TcpInfo | None:
     """Parse struct tcp_info; None where it has no `tcpi_bytes_acked` (before Linux 4.1)."""
-    acked, received = _u64(raw, _BYTES_ACKED), _u64(raw, _BYTES_RECEIVED)
-    if acked is None or received is None:
+    if len(raw) < _SINCE_4_1.size:
         return None
+    state, send_mss, receive_mss, unacked, path_mtu, rtt, retransmits, acked, received = (
+        _SINCE_4_1.unpack_from(raw)
+    )
     return TcpInfo(
-        state=_STATE.unpack_from(raw)[0],
+        state=state,
         bytes_acked=acked,
         bytes_received=received,
         bytes_sent=_u64(raw, _BYTES_SENT),
-        retransmits=_u32(raw, _TOTAL_RETRANS) or 0,
+        retransmits=retransmits,
         out_of_order=_u32(raw, _OUT_OF_ORDER),
-        unacked=_u32(raw, _UNACKED) or 0,
-        rtt_ms=(_u32(raw, _RTT) or 0) / 1000,
-        path_mtu=_u32(raw, _PATH_MTU) or 0,
-        send_mss=_u32(raw, _SND_MSS) or 0,
-        receive_mss=_u32(raw, _RCV_MSS) or 0,
+        unacked=unacked,
+        rtt_ms=rtt / 1000,
+        path_mtu=path_mtu,
+        send_mss=send_mss,
+        receive_mss=receive_mss,
         peer_window=_u32(raw, _PEER_WINDOW),
     )
 
