@@ -58,7 +58,7 @@ def _judge_probe(judgements: Iterable[TrailJudgement]) -> ProbeJudgement:
     lacks_family = {one.context.trail.family for one in every if _lacks_family(one.context)}
     dials = [one for one in every if _is_dial(one) and one.context.trail.family not in lacks_family]
     lookups = [one for one in every if one.context.trail.address is None]
-    flags = [MISSING_FAMILY[family] for family in Family if family in lacks_family]
+    flags = [flag for family, flag in MISSING_FAMILY.items() if family in lacks_family]
     if any(one.works or works_sometimes(one.context) for one in dials):
         return _reachable(dials, lookups, flags=flags)
     if not dials and not any(one.causes for one in lookups):

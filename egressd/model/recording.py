@@ -43,7 +43,7 @@ class Trail(Struct, frozen=True, kw_only=True):
         if self.path != "direct":
             at = next((n for n, one in enumerate(seen) if one.phase is Phase.PROXY), len(seen))
             seen = seen[at:]
-        return tuple(one for one in seen if isinstance(one, TlsObservation))
+        return tuple([one for one in seen if isinstance(one, TlsObservation)])  # asked very often
 
     def seen(self, phase: Phase) -> Observation | None:
         """Return the last observation of a phase; None if there is none."""
