@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -97,7 +98,7 @@ def read_yaml(text: str, name: str) -> Document:
         raise ConfigError((*reader.problems, message)) from None
     except _StopReadingError as error:
         raise ConfigError((*reader.problems, str(error))) from None
-    return Document(data=data, name=name, lines=reader.lines, problems=tuple(reader.problems))
+    return Document(data=data, name=name, lines=_Lines(name, text), problems=tuple(reader.problems))
 
 
 class _StopReadingError(Exception):
@@ -108,7 +109,6 @@ class _Reader:
     """Recursive descent over parser events; PyYAML's composer would recurse as deep as the file is nested."""
 
     def __init__(self, name: str, text: str) -> None:
-        self.lines: dict[KeyPath, int] = {}
         self.problems: list[str] = []
         self._name = name
         self._events = _events(text)
@@ -157,7 +157,7 @@ class _Reader:
         items: list[object] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             place = (*path, len(items))
-            self.lines.setdefault(place, _line(event))
+            self._found(place, _line(event))
             items.append(self._value(event, place, depth))
         return items
 
@@ -176,7 +176,7 @@ class _Reader:
                 self._value(next(self._events), place, depth)
                 continue
             first[key] = _line(event)
-            self.lines.setdefault((*path, key), first[key])
+            self._found((*path, key), first[key])
             if key == "<<":
                 self._problem(event, place, "merge keys (<<) are not supported; write the keys out")
             if not key:
@@ -211,11 +211,47 @@ class _Reader:
             self._problem(event, path, f"{text[:40]!r} is not what its tag {_shown(tag)} says")
         return value
 
+    def _found(self, path: KeyPath, line: int) -> None:
+        """Take note of where a value stands; here it is not kept."""
+
     def _where(self, event: yaml.Event, path: KeyPath) -> str:
         return _where(self._name, _line(event), path)
 
     def _problem(self, event: yaml.Event, path: KeyPath, message: str) -> None:
         self.problems.append(f"{self._where(event, path)}: {message}")
+
+
+class _LineReader(_Reader):
+    """Keeps the line of every key and list item; of one that is given twice, the first."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(name, text)
+        self.lines: dict[KeyPath, int] = {}
+
+    def _found(self, path: KeyPath, line: int) -> None:
+        self.lines.setdefault(path, line)
+
+
+class _Lines(Mapping[KeyPath, int]):
+    """The lines of a text, which is read again when one is asked for: they take as much as the data."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self._name, self._text = name, text
+
+    @cached_property
+    def _known(self) -> dict[KeyPath, int]:
+        reader = _LineReader(self._name, self._text.removeprefix("\ufeff"))
+        reader.read()
+        return reader.lines
+
+    def __getitem__(self, path: KeyPath) -> int:
+        return self._known[path]
+
+    def __iter__(self) -> Iterator[KeyPath]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

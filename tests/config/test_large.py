@@ -8,6 +8,7 @@ from types import FrameType
 
 import pytest
 
+from egressd import yamlfile
 from egressd.catalog import load_catalog
 from egressd.config import Flags, load_settings
 from egressd.errors import ConfigError
@@ -52,6 +53,14 @@ def test_twice_the_endpoints_take_twice_the_calls(tmp_path: Path) -> None:
     load_settings(write_file(tmp_path, 1), Flags(), catalog=CATALOG)  # what is imported or built once
     none, some, twice = (_calls(write_file(tmp_path, rows)) for rows in (1, 301, 601))
     assert twice - none == pytest.approx(2 * (some - none), rel=0.02)
+
+
+def test_lines_are_worked_out_only_for_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file without mistakes is read once, and the lines of its values take no memory."""
+    monkeypatch.setattr(yamlfile, "_LineReader", None)
+    assert len(load_settings(write_file(tmp_path, 3), Flags(), catalog=CATALOG).added_endpoints) == 3
+    with pytest.raises(TypeError):
+        load_settings(write_file(tmp_path, 3, last_port="99999"), Flags(), catalog=CATALOG)
 
 
 def _calls(path: Path) -> int:
