@@ -18,6 +18,8 @@ from egressd.metrics.table import METRICS, Metric, MetricType
 from egressd.model.snapshot import BUCKETS, Counters, Snapshot
 
 _number: Callable[[float], str] = floatToGoString
+_COMMON = {0.0: "0.0", 1.0: "1.0"}
+"""Nearly all values: whether something is so."""
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _PLAIN_TYPES = {MetricType.INFO: "gauge", MetricType.STATESET: "gauge"}
 
@@ -51,15 +53,18 @@ def _family(metric: Metric, rows: Collection[Row], counters: Counters, *, openme
     order = sorted(range(len(labels)), key=lambda one: labels[one])
     inner = ",".join(f'{labels[one]}="%s"' for one in order)
     template = f"{metric.full}{{{inner}}} %s\n" if labels else f"{metric.full} %s\n"
-    escaped: dict[str, str] = {}
+    shown = _Escaped()
     for values, value in rows:
-        shown = [escaped.get(text) or _escape(text, escaped) for text in values]
-        yield template % (*(shown[one] for one in order), _number(value))
+        number = _COMMON.get(value) or _number(value)
+        yield template % (*[shown[values[one]] for one in order], number)
 
 
-def _escape(text: str, known: dict[str, str]) -> str:
-    known[text] = text.translate(_ESCAPES)
-    return known[text]
+class _Escaped(dict[str, str]):
+    """Values of labels as they are written, each made once."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = text.translate(_ESCAPES)
+        return self[text]
 
 
 def _histograms(metric: Metric, counters: Counters) -> Iterator[str]:
