@@ -14,6 +14,7 @@ from egressd.errors import ConfigError
 from egressd.model.catalog import DiscoveryCall, Profile, Region
 from egressd.model.endpoint import Cloud, Endpoint, Need, Protocol, Provenance, Role, Samples
 from egressd.planning.pattern import pattern_covers
+from egressd.yamlfile import MAX_CHARACTERS
 
 
 def broken(directory: Path) -> tuple[str, ...]:
@@ -131,7 +132,10 @@ def test_a_file_that_is_not_yaml_does_not_hide_the_others(catalog_dir: Path) -> 
     [
         (lambda path: (path / "regions.yaml").unlink(), "there is no regions.yaml"),
         (lambda path: (path / "bridge.yaml").write_bytes(b"\xff\xfe"), "bridge.yaml:1: not UTF-8 text"),
-        (lambda path: (path / "bridge.yaml").write_text("x" * 1_000_001), "more than 1000000 characters"),
+        (
+            lambda path: (path / "bridge.yaml").write_text("x" * (MAX_CHARACTERS + 1)),
+            f"more than {MAX_CHARACTERS} characters",
+        ),
     ],
 )
 def test_files_that_cannot_be_read(catalog_dir: Path, prepare: object, expected: str) -> None:
