@@ -25,10 +25,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from bench.goals import Figure, print_goals
 from bench.servers import (
     EXPORTER_PORT,
     HTTP_NAMES,
     HTTPS_NAMES,
+    URLS,
     egressd_config,
     start_exporter,
     start_servers,
@@ -84,14 +86,13 @@ def _probing(report: dict[str, Any]) -> float:
 def run_exporter(namespace: ServerNamespace) -> Cost:
     """Start the exporter, probe every target by it once, and return its cost."""
     pid = start_exporter(namespace)
-    urls = [f"https://{name}/" for name in HTTPS_NAMES] + [f"http://{name}/" for name in HTTP_NAMES]
     client = [
         *namespace.enter_command,
         sys.executable,
         str(Path(__file__).with_name("client.py")),
         str(EXPORTER_PORT),
     ]
-    asked = subprocess.run(client, input="\n".join(urls), capture_output=True, text=True, check=False)
+    asked = subprocess.run(client, input="\n".join(URLS), capture_output=True, text=True, check=False)
     if asked.returncode != 0:
         sys.exit(f"the exporter did not find all {TARGETS} targets up\n{asked.stderr}")
     wall = float(asked.stdout)
@@ -100,6 +101,19 @@ def run_exporter(namespace: ServerNamespace) -> Cost:
     exporter.terminate()
     exporter.wait()
     return cost
+
+
+def run_floor(namespace: ServerNamespace, urls: Sequence[str]) -> Cost:
+    """Probe by the bare client in a process of its own; return its cost."""
+    program = [sys.executable, str(Path(__file__).with_name("bare.py")), str(namespace.folder / "root.pem")]
+    begun = time.monotonic()
+    with subprocess.Popen([*namespace.enter_command, *program, *urls]) as client:
+        _, status, used = os.wait4(client.pid, 0)
+        client.returncode = os.waitstatus_to_exitcode(status)
+    if client.returncode != 0:
+        sys.exit("the bare client did not find all targets up")
+    wall = time.monotonic() - begun
+    return Cost(cpu=used.ru_utime + used.ru_stime, wall=wall, peak_mib=used.ru_maxrss / 1024)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -118,8 +132,8 @@ def median(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def print_comparison(ours: Cost, theirs: Cost, single: Cost, start: Cost) -> None:
-    """Print both sets of figures and their ratios."""
+def print_comparison(ours: Cost, theirs: Cost, single: Cost, start: Cost, floors: tuple[Cost, Cost]) -> None:
+    """Print both sets of figures and their ratios, then those that have a goal."""
     print(f"{'':34}{'egressd':>10}{'blackbox':>10}{'ratio':>8}")
     further = 1000 * (ours.cpu - single.cpu) / (TARGETS - 1)
     rows: tuple[tuple[str, float, float], ...] = (
@@ -134,6 +148,18 @@ def print_comparison(ours: Cost, theirs: Cost, single: Cost, start: Cost) -> Non
         print(f"{label:34}{mine:10.3f}{other:10.3f}{mine / other:8.2f}")
     print(f"\negressd --version: {start.cpu:.3f} s of CPU, {start.wall:.3f} s wall, {start.peak_mib:.0f} MiB")
     print(f"egressd --once, one target: {single.cpu:.3f} s of CPU, {single.peak_mib:.0f} MiB")
+    print_goals(
+        (
+            Figure(
+                label="CPU ms per target after the first, one sweep",
+                ours=further,
+                theirs=1000 * theirs.cpu / TARGETS,
+                floor=1000 * (floors[0].cpu - floors[1].cpu) / (TARGETS - 1),
+                goal=1.25,
+            ),
+            Figure(label="CPU s of --once with one target", ours=single.cpu, floor=floors[1].cpu, goal=0.35),
+        )
+    )
 
 
 def profile(namespace: ServerNamespace, config: Path) -> None:
@@ -221,15 +247,16 @@ def main() -> None:
             run_egressd(namespace, config)
             print(f"{len(HTTPS_NAMES)} https and {len(HTTP_NAMES)} http targets, all healthy; ", end="")
             print(f"median of {runs} runs\n", flush=True)
-            print_comparison(
-                *run_alternately(
-                    runs,
-                    lambda: run_egressd(namespace, config),
-                    lambda: run_exporter(namespace),
-                    lambda: run_egressd(namespace, single, targets=1),
-                    lambda: run_version(namespace),
-                )
+            ours, theirs, alone, start, *floors = run_alternately(
+                runs,
+                lambda: run_egressd(namespace, config),
+                lambda: run_exporter(namespace),
+                lambda: run_egressd(namespace, single, targets=1),
+                lambda: run_version(namespace),
+                lambda: run_floor(namespace, URLS),
+                lambda: run_floor(namespace, URLS[:1]),
             )
+            print_comparison(ours, theirs, alone, start, (floors[0], floors[1]))
             profile(namespace, config)
         finally:
             namespace.close()

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.compare import NEEDED, TARGETS, cpu_seconds
+from bench.goals import Figure, print_goals
 from bench.servers import (
     EXPORTER_PORT,
-    HTTP_NAMES,
-    HTTPS_NAMES,
+    URLS,
     egressd_config,
     start_exporter,
     start_servers,
@@ -79,12 +79,11 @@ def measure_daemon(namespace: ServerNamespace, *, interval: int, sweeps: int) ->
 def measure_exporter(namespace: ServerNamespace, *, interval: int, sweeps: int) -> Pair:
     """Let Prometheus probe every target by the exporter once per interval."""
     prober = start_exporter(namespace)
-    urls = [f"https://{name}/" for name in HTTPS_NAMES] + [f"http://{name}/" for name in HTTP_NAMES]
     scraped = {
         "job_name": "blackbox",
         "metrics_path": "/probe",
         "params": {"module": ["http_2xx"]},
-        "static_configs": [{"targets": urls}],
+        "static_configs": [{"targets": URLS}],
         "relabel_configs": [
             {"source_labels": ["__address__"], "target_label": "__param_target"},
             {"source_labels": ["__param_target"], "target_label": "instance"},
@@ -170,6 +169,13 @@ def print_comparison(ours: Pair, theirs: Pair) -> None:
     )
     for label, mine, other in rows:
         print(f"{label:34}{mine:10.1f}{other:10.1f}{mine / other:8.2f}")
+    print_goals(
+        (
+            Figure(label=rows[0][0], ours=rows[0][1], theirs=rows[0][2], goal=1.0),
+            Figure(label=f"{rows[4][0]}, with Prometheus", ours=rows[4][1], theirs=rows[4][2], goal=0.8),
+            Figure(label=rows[1][0], ours=rows[1][1], goal=64),
+        )
+    )
 
 
 def main() -> None:

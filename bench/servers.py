@@ -12,6 +12,7 @@ ADDRESS = "20.60.7.7"
 """A public address, assigned to loopback in the namespace."""
 HTTPS_NAMES = tuple(f"s{number}.{ZONE}" for number in range(130))
 HTTP_NAMES = tuple(f"p{number}.{ZONE}" for number in range(20))
+URLS = (*(f"https://{name}/" for name in HTTPS_NAMES), *(f"http://{name}/" for name in HTTP_NAMES))
 EXPORTER_PORT = 9115
 
 
