@@ -1,68 +1,41 @@
-"""Log lines as events with values, passed on by the standard library's `logging`.
-
-Nothing is written here: the command line says where lines go, and in which form; a program that uses egressd
-as a library configures `logging` as for any other.
-"""
+"""Loggers that import structlog with the first line: it is a tenth of a start, and most runs log nothing."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
-
-ROOT = "egressd"
-"""The logger above all of egressd's."""
-
-_bound: ContextVar[dict[str, Any]] = ContextVar("bound", default={})  # noqa: B039 - never changed in place
+_configure: list[Callable[[], None]] = []
 
 
-class EventLogger(Struct, frozen=True):
-    """Logs events: a text that is the same each time, and values by name."""
+class LateLogger:
+    """A logger of structlog under a name, made when something is logged."""
 
-    logger: logging.Logger
+    __slots__ = ("_name",)
 
-    def debug(self, event: str, **values: Any) -> None:
-        """Log what only a search for a bug needs."""
-        self._log(logging.DEBUG, event, values)
+    def __init__(self, name: str) -> None:
+        self._name = name
 
-    def info(self, event: str, **values: Any) -> None:
-        """Log what is good to know."""
-        self._log(logging.INFO, event, values)
-
-    def warning(self, event: str, **values: Any) -> None:
-        """Log what may have to be acted on."""
-        self._log(logging.WARNING, event, values)
-
-    def error(self, event: str, *, exc_info: BaseException | None = None, **values: Any) -> None:
-        """Log what has to be acted on, with the traceback of an exception."""
-        self._log(logging.ERROR, event, values, exc_info)
-
-    def _log(
-        self, level: int, event: str, values: dict[str, Any], exc_info: BaseException | None = None
-    ) -> None:
-        if self.logger.isEnabledFor(level):
-            self.logger.log(level, event, exc_info=exc_info, extra={"values": _bound.get() | values})
+    def __getattr__(self, level: str) -> Any:
+        """Return the logger's method for lines of a level."""
+        while _configure:
+            _configure.pop()()
+        try:
+            import structlog  # noqa: PLC0415 - see the module's docstring
+        except OSError:  # no descriptor is left: a line less is better than a probe that fails for it
+            return _lose
+        return getattr(structlog.get_logger(self._name), level)
 
 
-def get_logger(name: str) -> EventLogger:
-    """Return the logger of a module, below `ROOT`."""
-    return EventLogger(logging.getLogger(name))
+def _lose(*_: object, **__: object) -> None:
+    """Log nothing."""
 
 
-def logged_values(record: logging.LogRecord) -> dict[str, Any] | None:
-    """Return the values of an event; None for a line of another library."""
-    return getattr(record, "values", None)
+def get_logger(name: str) -> LateLogger:
+    """Return the logger of a name."""
+    return LateLogger(name)
 
 
-@contextmanager
-def bound_values(**values: Any) -> Iterator[None]:
-    """Give every event of this context these values too."""
-    token = _bound.set(_bound.get() | values)
-    try:
-        yield
-    finally:
-        _bound.reset(token)
+def before_first_line(configure: Callable[[], None]) -> None:
+    """Have a function called before the first line is logged, in the place of one that waits for that."""
+    _configure[:] = [configure]

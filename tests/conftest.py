@@ -10,13 +10,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from egressd.bugs import BUGS
-from tests.captured_log import capture_log, reset_logging
 from tests.pausing_loop import PausingLoop, use_pausing_clock
 from tests.ports import closed_port, free_port
 
@@ -89,14 +88,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 def _reset_logging() -> Iterator[None]:
     """Reset logging after each test, whose captured stderr is closed by then."""
     yield
-    reset_logging()
-
-
-@pytest.fixture
-def logged_events() -> Iterator[list[dict[str, Any]]]:
-    """What is logged during the test."""
-    with capture_log() as events:
-        yield events
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from egressd.cli.config.check import config_check
 from egressd.cli.display import width
 from egressd.cli.guard import discard_stdout, guarded, print_stderr
 from egressd.cli.lab import lab
-from egressd.cli.log import Form, Level, configure_logging
+from egressd.cli.log import Form, Level, configure_logging_late
 from egressd.cli.output import write
 from egressd.cli.outputfile import check_output
 from egressd.cli.reference.commandline import CommandLine
@@ -147,7 +147,9 @@ def root_command(
     settings, catalog = read_settings(config_file, flags)
     refuse_sources(settings, flags)
     settings = only_failed(settings, only_failed_in, baseline=baseline)
-    configure_logging(log_level or Level.WARN, log_format or Form.HUMAN, secrets=settings_secrets(settings))
+    configure_logging_late(
+        log_level or Level.WARN, log_format or Form.HUMAN, secrets=settings_secrets(settings)
+    )
     before = read_baseline(baseline)
     return sweep_once(settings, catalog, fmt=fmt, output=output, baseline=before, ticket=ticket)
 

@@ -11,15 +11,7 @@ from typing import ParamSpec
 
 import typer
 
-from egressd.cli.log import (
-    Form,
-    Level,
-    configure_logging,
-    flush_log,
-    is_configured,
-    printable,
-    without_secrets,
-)
+from egressd.cli.log import Form, Level, configure_logging, flush_log, printable, without_secrets
 from egressd.errors import ConfigError, EgressdError, ExitCode
 from egressd.log import get_logger
 
@@ -83,7 +75,9 @@ def discard_stdout() -> None:
 
 
 def _report_bug(bug: Exception) -> ExitCode:
-    if not is_configured():
+    import structlog
+
+    if not structlog.is_configured():  # unconfigured, it would write to stdout, with local variables
         configure_logging(Level.ERROR, Form.HUMAN)
     get_logger("egressd").error("internal error", exc_info=bug)
     print_stderr(

@@ -12,14 +12,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import structlog
 import yaml
 from typer.testing import CliRunner
 
 from egressd.cli.app import app
 from egressd.cli.log import Form, Level, configure_logging, without_secrets
 from egressd.cli.log import configure as log_module
-from egressd.log import get_logger
-from tests.captured_log import reset_logging
 from tests.test_redaction import SPELLINGS
 
 CANARY = "Tr0ub4dor&3/öl=+x"
@@ -135,9 +134,9 @@ def test_tracebacks_that_repeat_secrets(
         except ValueError as cause:
             raise RuntimeError(f"because of {echo}") from cause
     except RuntimeError as error:
-        get_logger("egressd.t").error(f"broke: {echo}", said=[echo, {"k": echo.encode()}], exc_info=error)
+        structlog.get_logger("t").error(f"broke: {echo}", said=[echo, {"k": echo.encode()}], exc_info=error)
     finally:
-        reset_logging()
+        structlog.reset_defaults()
     shown = capsys.readouterr().err
     assert "RuntimeError: because of " in shown
     assert_no_canary(shown)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import structlog
 import typer
 
 from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.errors import ConfigError, ExitCode, UsageError
-from tests.captured_log import reset_logging
 
 
 def _raise(error: BaseException) -> Callable[[], ExitCode]:
@@ -45,7 +45,7 @@ def test_a_bug_is_70_and_leaves_a_traceback(capsys: pytest.CaptureFixture[str]) 
     configure_logging(Level.WARN, Form.HUMAN)
     with pytest.raises(typer.Exit) as caught:
         guarded(_raise(ZeroDivisionError("x")))()
-    reset_logging()
+    structlog.reset_defaults()
     out, err = capsys.readouterr()
     assert (caught.value.exit_code, out) == (70, "")
     assert "ZeroDivisionError: x" in err
@@ -66,13 +66,13 @@ def test_none_does_not_end_the_process() -> None:
 
 def test_a_bug_before_logging_is_set_up_stays_off_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     """The traceback goes to stderr, without local variables, even if logging is not configured."""
-    reset_logging()
+    structlog.reset_defaults()
     hidden = "2retnuh"[::-1]
     try:
         with pytest.raises(typer.Exit):
             guarded(_raise(ZeroDivisionError(len(hidden))))()
     finally:
-        reset_logging()
+        structlog.reset_defaults()
     out, err = capsys.readouterr()
     assert out == ""
     assert "Traceback" in err

@@ -14,6 +14,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
+import structlog
 from msgspec.structs import replace
 
 import egressd
@@ -28,7 +29,6 @@ from egressd.model.settings import Settings
 from egressd.model.snapshot import ConfigStatus, Snapshot
 from egressd.model.verdict import Outcome, Sweep
 from tests.attribution.cases import SCENES
-from tests.captured_log import capture_log
 from tests.daemon.simulation import FakeKeeper
 from tests.hostile.outputs import LIMITS, NOTIFY, RULES, JudgingSession
 
@@ -159,7 +159,7 @@ def test_whatever_fails_a_sweep_has_all_of_its_verdicts() -> None:
     counted = 0
     for name in names:
         bugs = sum(BUGS.totals().values())
-        with failing(ALL[name]), capture_log():
+        with failing(ALL[name]), structlog.testing.capture_logs():
             try:
                 store = asyncio.run(run_once_through(RECORDING))
             except Exception as error:  # noqa: BLE001 - the list of all is the result

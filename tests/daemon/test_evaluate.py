@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from egressd import clock
 from egressd.alerting import active_silences
@@ -27,7 +28,6 @@ from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
 from egressd.notify.outbox import enqueue
 from egressd.state.silences import FILE, SilencesFile, write_silences
 from tests.alerting.simulation import AlertSimulation
-from tests.captured_log import capture_log
 from tests.daemon.jumping_clock import run
 from tests.daemon.simulation import SchedulerSimulation, make_simulation
 from tests.notify.notices import alert, condition, notice
@@ -198,7 +198,7 @@ def test_a_silence_opened_by_hand_is_active_at_once(
             task.cancel()
 
     monkeypatch.setattr(asyncio, "to_thread", inline)
-    with capture_log() as log:
+    with capture_logs() as log:
         play(main())
     assert [line["event"] for line in log].count("silences can't be read, those before stay") == 1
 

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.daemon.event_log import EventLog
-from egressd.log import get_logger
-from tests.captured_log import reset_logging
 from tests.daemon.simulation import make_simulation
 from tests.report.test_history_compact import bad, closed, good, opened
 
@@ -21,7 +20,7 @@ HOSTS = [f"h{number}.example" for number in range(41)]
 def restored() -> Iterator[None]:
     """Restore logging after the test."""
     yield
-    reset_logging()
+    structlog.reset_defaults()
 
 
 def logged(form: Form, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -61,7 +60,7 @@ def test_text_of_others_is_no_terminal_s_business(
 ) -> None:
     """No value of an event writes escapes, or a line of its own, in any form of the log."""
     configure_logging(Level.INFO, form)
-    get_logger("egressd.t").warning(f"said {text}", peer=text, several=[text], nested={text: text})
+    structlog.get_logger("t").warning(f"said {text}", peer=text, several=[text], nested={text: text})
     shown = capsys.readouterr().err
     assert shown.count("\n") == 1
     assert shown.rstrip("\n").isprintable()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import structlog
 
 from egressd.bugs import BUGS, BugLog, run_again
 from egressd.daemon.holder import MOST_RESTARTS, WatchdogDeadline
@@ -16,7 +17,6 @@ from egressd.daemon.reload import Reloader
 from egressd.daemon.sdnotify import SdNotifier
 from egressd.errors import ConfigError, Part
 from egressd.model.settings import Settings
-from tests.captured_log import capture_log
 from tests.daemon.simulation import make_simulation
 
 READ_ERRORS = (
@@ -62,7 +62,7 @@ def running_reloader(error: BaseException) -> Iterator[tuple[Reloader, Intents]]
 async def test_whatever_a_reload_meets_the_configuration_in_force_stays(error: Exception) -> None:
     """The old settings stay, the status says why, and the next reload is tried as well."""
     before = sum(BUGS.totals().values())
-    with capture_log(), running_reloader(error) as (reloader, intents):
+    with structlog.testing.capture_logs(), running_reloader(error) as (reloader, intents):
         settings = reloader.holder.current.settings
         for _ in range(2):
             status = await intents.reload()
@@ -88,7 +88,7 @@ async def test_a_task_that_never_gets_on_is_stalled(monkeypatch: pytest.MonkeyPa
             return
         raise AssertionError(runs)
 
-    with capture_log() as output:
+    with structlog.testing.capture_logs() as output:
         await run_again(Part.RECHECKS, fail, on_restart=watchdog.restarted)
     assert watchdog.stalled
     assert len(output) == 1
@@ -111,7 +111,7 @@ def test_a_bug_is_logged_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> Non
     """One traceback for each kind, then a line an hour with the count; some hundreds of kinds at most."""
     bugs, now = BugLog(), [0.0]
     monkeypatch.setattr("egressd.clock.monotonic", lambda: now[0])
-    with capture_log() as output:
+    with structlog.testing.capture_logs() as output:
         for _ in range(3 * 3600):
             bugs.report(Part.ALERTS, ValueError("x"))
             now[0] += 1.0
@@ -120,7 +120,7 @@ def test_a_bug_is_logged_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> Non
         (3600, False),
         (3600, False),
     ]
-    with capture_log() as output:
+    with structlog.testing.capture_logs() as output:
         for number in range(1000):
             bugs.report(Part.HTTP, type(f"Error{number}", (Exception,), {})())
     assert len(output) == 199

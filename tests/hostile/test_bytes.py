@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Set as AbstractSet
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from egressd.model.plan import ControlPlan, Plan
 from egressd.model.recording import Recording
 from egressd.model.settings import Limits, Proxy, Resolver, Settings, Trust
 from egressd.net.tls.certificates import parse_certificate
-from tests.captured_log import capture_log
 from tests.hostile.outputs import produce_everything
 from tests.hostile.peers import (
     HEADS,
@@ -105,7 +105,7 @@ async def record(script: Script, *, proxied: bool, kind: type[Session] = _NoFoll
 
 def sweep_and_check(script: Script, *, proxied: bool, kind: type[Session] = _NoFollowups) -> None:
     """Probe, and make every output; no exception, no bug, no failure that stands for one."""
-    with capture_log() as lines:
+    with structlog.testing.capture_logs() as lines:
         recording = asyncio.run(record(script, proxied=proxied, kind=kind))
     assert [one for one in lines if "exc_info" in one] == []
     assert [one.bug for one in recording.records if one.bug] == []

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -25,7 +26,6 @@ from egressd.notify.outbox import batch_of
 from egressd.state import Persistence
 from egressd.state.layout import FILE
 from tests.attribution.cases import SCENES
-from tests.captured_log import capture_log
 from tests.hostile.json_values import changed_document
 from tests.hostile.outputs import (
     LIMITS,
@@ -86,7 +86,7 @@ def changed_body(draw: st.DrawFn, body: str) -> str:
 @given(damaged())
 def test_a_daemon_starts_with_any_state(rows: list[tuple[str, str, str]]) -> None:
     """Rows that say something else are read or left out; alerts, pages, notifications and saving go on."""
-    with tempfile.TemporaryDirectory() as folder, capture_log():
+    with tempfile.TemporaryDirectory() as folder, structlog.testing.capture_logs():
         shutil.copy(written() / FILE, folder)
         with closing(sqlite3.connect(Path(folder) / FILE)) as connection, connection:
             columns = dict(BODIES)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from egressd.model.notification import Receiver
 from egressd.notify.result import DeliveryResult, failed, refused
-from tests.captured_log import capture_log, text_of
 from tests.daemon.jumping_clock import run
 from tests.notify.samples import sample_receiver
 from tests.notify.simulation import CHAT, HEARTBEAT, HOOK, Simulation, make_simulation, running_deliveries
@@ -122,7 +122,7 @@ def test_retries_back_off(play: Play) -> None:
     play(scenario())
 
 
-def test_a_refused_notice_is_dropped_and_logged(play: Play, logged_events: list[dict[str, Any]]) -> None:
+def test_a_refused_notice_is_dropped_and_logged(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
     """A refused notice is dropped, counted and logged; the next one is delivered."""
 
     async def scenario() -> None:
@@ -136,7 +136,7 @@ def test_a_refused_notice_is_dropped_and_logged(play: Play, logged_events: list[
             assert simulation.holder.current.outbox.waiting == ()
 
     play(scenario())
-    output = text_of(logged_events)
+    output = capsys.readouterr().out
     assert output.count("notifications were refused and are dropped") == 1
     assert "400 no such room" in output
 
@@ -167,7 +167,7 @@ def test_one_notice_that_cannot_be_written_costs_no_other(play: Play, bug: bool)
             await asyncio.sleep(MINUTE)
             assert len(simulation.sent_to("chat")[-1].ids) == 7
 
-    with capture_log():
+    with capture_logs():
         play(scenario())
 
 
@@ -213,7 +213,7 @@ def test_a_receiver_that_takes_nothing_loses_nothing(play: Play) -> None:
 
 
 def test_dropped_notices_are_counted_logged_and_reported_once(
-    play: Play, logged_events: list[dict[str, Any]]
+    play: Play, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The newest are kept, the number dropped is reported to the receiver and logged once."""
 
@@ -232,7 +232,7 @@ def test_dropped_notices_are_counted_logged_and_reported_once(
             assert simulation.holder.current.counters.notifications_dropped == {"hook": 6}
 
     play(scenario())
-    output = text_of(logged_events)
+    output = capsys.readouterr().out
     assert output.count("the queue of a receiver is full") == 1
     assert output.count("dropped notifications were reported to a receiver") == 1
 
@@ -351,7 +351,7 @@ def test_an_unexpected_exception_costs_one_notice_at_most(play: Play) -> None:
             assert simulation.received("other") == ids(1, 2)
             assert simulation.holder.current.counters.notifications_dropped["hook"] == 1
 
-    with capture_log() as output:
+    with capture_logs() as output:
         play(scenario())
     (bug,) = [line for line in output if line["event"].startswith("internal error")]
     assert (bug["receiver"], bug["part"], type(bug["exc_info"])) == ("hook", "delivery", ZeroDivisionError)

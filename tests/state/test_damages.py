@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import structlog
 
 from egressd.model.event import ConfigReloaded, Event
 from egressd.model.snapshot import Snapshot
@@ -21,7 +22,6 @@ from egressd.state.codec import EVENT_TYPES, decode_stored, kind_of, to_dict
 from egressd.state.history import read_history
 from egressd.state.layout import FILE, TABLES
 from egressd.state.rescue import MOST_NUMBERS
-from tests.captured_log import capture_log
 from tests.standing.sweeps import at
 from tests.state.test_persistence import failing, snapshot
 
@@ -190,7 +190,7 @@ def test_random_damage_loses_nothing_that_can_be_read(written: Path, tmp_path: P
         shutil.copytree(folder, look)
         readable = readable_events(look / FILE)
         marker = ConfigReloaded(at=at(3000), digest=f"after damage {seed}")
-        with capture_log():
+        with structlog.testing.capture_logs():
             problem = asyncio.run(start_and_save(folder, snapshot(Standings()), marker))
         assert problem == "", seed
         found = read_history(folder, since="1000", until="3000", target=None)
@@ -220,7 +220,7 @@ def test_a_hole_in_the_middle_is_bridged(written: Path, tmp_path: Path) -> None:
         data[one * 4096 : one * 4096 + 8] = b"\xff" * 8
     path.write_bytes(data)
     marker = ConfigReloaded(at=at(3000), digest="after")
-    with capture_log():
+    with structlog.testing.capture_logs():
         assert asyncio.run(start_and_save(folder, snapshot(Standings()), marker)) == ""
     kept = read_history(folder, since="1000", until="3000", target=None).events
     assert total - 10 <= len(kept) - 2 < total

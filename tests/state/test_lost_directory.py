@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 
 from egressd.bugs import BUGS
 from egressd.model.event import ConfigReloaded, Event
@@ -19,7 +20,6 @@ from egressd.state.database import LOCK
 from egressd.state.history import read_history
 from egressd.state.layout import FILE
 from egressd.state.store import Store
-from tests.captured_log import capture_log
 from tests.standing.sweeps import at
 from tests.state.test_persistence import failing, history, save_and_close, saved_state, snapshot
 
@@ -73,7 +73,7 @@ async def test_a_lost_place_is_noticed_and_all_is_written_anew(
     await persistence.open()
     assert (await persistence.save(snapshot(standings), tuple(emitted), ())).problem == ""
     lose(directory)
-    with capture_log() as output:
+    with structlog.testing.capture_logs() as output:
         assert (await persistence.save(snapshot(standings), (LATER,), ())).problem == ""
         assert (await persistence.save(snapshot(standings), (), ())).problem == ""
     said = [one for one in output if one["event"].startswith("state was removed or replaced")]
@@ -93,7 +93,7 @@ async def test_a_directory_that_cannot_come_back_is_a_status_until_it_can(tmp_pa
     await persistence.open()
     shutil.rmtree(directory)
     directory.write_text("in the way", encoding="ascii")
-    with capture_log() as output:
+    with structlog.testing.capture_logs() as output:
         for one in emitted:
             assert (await persistence.save(snapshot(standings), (one,), ())).problem != ""
         directory.unlink()
@@ -141,7 +141,7 @@ async def test_a_bug_in_saving_is_a_status_and_is_counted(
         def fail(*_: object, error: Exception = bug, **__: object) -> None:
             raise error
 
-        with monkeypatch.context() as broken, capture_log():
+        with monkeypatch.context() as broken, structlog.testing.capture_logs():
             broken.setattr(Store, "save", fail)
             assert "internal error" in (await persistence.save(snapshot(), (LATER,), ())).problem
     assert BUGS.totals()["state"] == before + 4

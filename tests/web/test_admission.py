@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from egressd import clock
 from egressd.web.connection.admission import LOOPBACK, QUIET, Admission, Slot, group_of
-from tests.captured_log import capture_log
 
 NEAR, FAR, OTHER = "127.0.0.1", "192.0.2.1", "192.0.2.2"
 
@@ -93,7 +93,7 @@ def test_an_episode_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(clock, "monotonic", lambda: now)
     admitted = admission()
-    with capture_log() as logged:
+    with capture_logs() as logged:
         for _ in range(1000):
             opened(admitted, FAR)
             admitted.report()

@@ -1,27 +1,24 @@
 """How log lines are written, and where to. Secrets are redacted, by key and by value.
 
-Under systemd each line starts with its priority (sd-daemon(3)), which the journal removes.
+Under systemd each line starts with its priority (sd-daemon(3)), which the journal removes. structlog is
+imported late: it is slow to import, and most commands log nothing.
 """
 
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
-from egressd import clock
-from egressd.cli.log.human import human_line
-from egressd.cli.log.logfmt import logfmt_line
+from egressd.cli.log.human import human_line, printable
 from egressd.cli.log.stream import LogStream, descriptor_of
-from egressd.log import ROOT, logged_values
+from egressd.log import before_first_line
 from egressd.redaction import REDACTED, Redactor
 
 
@@ -42,6 +39,11 @@ class Form(StrEnum):
     LOGFMT = "logfmt"
 
 
+class _Processor(Protocol):
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any], /) -> Any:
+        """Pass an event on, changed."""
+
+
 SECRET_KEYS = re.compile(
     r"password|passwd|secret|token|cookie|credential|authorization|api_?key|webhook", re.IGNORECASE
 )
@@ -51,63 +53,64 @@ USERINFO = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
 HIDDEN = REDACTED
 LONGEST_LINE = 16_000
 """Characters: the journal splits lines at 48 KiB."""
-Event = dict[str, Any]
-Writer = Callable[[Event], str]
-"""Writes an event as a line, perhaps with a traceback below it."""
+FIRST = ("timestamp", "level", "event")
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 _secrets: set[str] = set()
 _stream: LogStream | None = None
 
 
-class _Lines(logging.StreamHandler[Any]):
-    """Writes lines. A bug in what is logged is its caller's, who says what it ends."""
+class _FirstLine(logging.Handler):
+    """Waits for the first line of another library; logging is configured for it and what follows."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        if logged_values(record) is None:
-            super().handleError(record)
-        else:
-            raise  # noqa: PLE0704 - called while the exception is handled
-
-
-class _Formatter(logging.Formatter):
-    """Writes a record in a form, with the keys first that every line has."""
-
-    def __init__(self, write: Writer) -> None:
+    def __init__(self, configure: Callable[[], None]) -> None:
         super().__init__()
-        self._write = write
+        self._configure = configure
 
-    def format(self, record: logging.LogRecord) -> str:
-        event: Event = {"timestamp": _stamp(record.created), "level": record.levelname.lower()}
-        event |= {"event": record.getMessage()} | (logged_values(record) or {})
-        event.pop("audience", None)
-        if record.exc_info:
-            event["exception"] = self.formatException(record.exc_info)
-        return self._write(_redact(event))
+    def emit(self, record: logging.LogRecord) -> None:
+        self._configure()
+        logging.getLogger(record.name).handle(record)
+
+
+def configure_logging_late(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
+    """Configure logging with the first line, for commands that usually log none."""
+    register_secrets(secrets)
+    configure = partial(configure_logging, level, form)
+    before_first_line(configure)
+    logging.basicConfig(level=logging.WARNING, handlers=[_FirstLine(configure)], force=True)
 
 
 def configure_logging(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
     """Configure logging for the process, other libraries' included."""
+    import structlog
+
     register_secrets(secrets)
     number = logging.WARNING if level is Level.WARN else logging.getLevelNamesMapping()[level.upper()]
+    before: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        _for_people if form is Form.HUMAN else _for_programs,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(),
+        _common_keys_first,
+        _redact,
+    ]
     writer = _with_priority(_writer(form)) if is_journal(sys.stderr) else _writer(form)
-    handler = _Lines(_open_stream(writer))
-    handler.setFormatter(_Formatter(writer))
-    handler.addFilter(_for_people if form is Form.HUMAN else _for_programs)
+    stream = _open_stream(structlog.processors.TimeStamper(fmt="iso", utc=True), writer)
+    structlog.configure(
+        processors=[*before, writer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=[_remove_metadata, writer])
+    )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
-    logging.getLogger(ROOT).setLevel(number)
 
 
-def is_configured() -> bool:
-    """Return whether lines are written as this module says."""
-    return any(isinstance(one, _Lines) for one in logging.getLogger().handlers)
-
-
-def _stamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _open_stream(writer: Writer) -> Any:
+def _open_stream(stamp: Any, writer: Any) -> Any:
     """Return where lines go: stderr, behind a thread that waits for it."""
     global _stream  # noqa: PLW0603 - one log per process, as logging has one root
     number = descriptor_of(sys.stderr)
@@ -115,17 +118,12 @@ def _open_stream(writer: Writer) -> Any:
         return sys.stderr
 
     def report(lost: int) -> str:
-        return (
-            writer(
-                {
-                    "timestamp": _stamp(clock.now().timestamp()),
-                    "level": "warning",
-                    "event": "log lines were lost, as stderr could not be written",
-                    "lines": lost,
-                }
-            )
-            + "\n"
-        )
+        event = {
+            "level": "warning",
+            "event": "log lines were lost, as stderr could not be written",
+            "lines": lost,
+        }
+        return str(writer(None, "warning", _common_keys_first(None, "", stamp(None, "", event)))) + "\n"
 
     if _stream is None:
         atexit.register(flush_log)
@@ -169,43 +167,63 @@ def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> b
         return False
 
 
-def _writer(form: Form) -> Writer:
+def _remove_metadata(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+    import structlog
+
+    return structlog.stdlib.ProcessorFormatter.remove_processors_meta(logger, method, event)
+
+
+def _writer(form: Form) -> Any:
+    import structlog
+
     match form:
         case Form.JSON:
-            return partial(json.dumps, default=str)
+            return structlog.processors.JSONRenderer(default=str)
         case Form.LOGFMT:
-            return logfmt_line
+            render = structlog.processors.LogfmtRenderer(key_order=list(FIRST))
+            return lambda logger, method, event: printable(render(logger, method, event))
         case Form.HUMAN:
             return human_line
 
 
-def _with_priority(writer: Writer) -> Writer:
+def _with_priority(writer: Any) -> _Processor:
     """Put a priority before every line of a message: the journal reads line by line."""
 
-    def write(event: Event) -> str:
-        prefix = f"<{PRIORITIES.get(event['level'], 6)}>"
-        return "\n".join(prefix + line[:LONGEST_LINE] for line in writer(event).splitlines() or [""])
+    def step(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+        prefix = f"<{PRIORITIES.get(str(event.get('level')), 6)}>"
+        text = str(writer(logger, method, event))
+        return "\n".join(prefix + line[:LONGEST_LINE] for line in text.splitlines() or [""])
 
-    return write
-
-
-def _for_people(record: logging.LogRecord) -> bool:
-    return _is_for(record, "people")
+    return step
 
 
-def _for_programs(record: logging.LogRecord) -> bool:
-    return _is_for(record, "programs")
+def _for_people(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    return _for(event, "people")
 
 
-def _is_for(record: logging.LogRecord, reader: str) -> bool:
+def _for_programs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    return _for(event, "programs")
+
+
+def _for(event: MutableMapping[str, Any], reader: str) -> Any:
     """Drop what is written for other readers: a change is one line for people, and many for programs."""
-    values = logged_values(record) or {}
-    return bool(values.get("audience", reader) == reader)
+    import structlog
+
+    if event.pop("audience", reader) != reader:
+        raise structlog.DropEvent
+    return event
 
 
-def _redact(event: Event) -> Event:
+def _common_keys_first(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    """Put the keys that every line has first, for people."""
+    return {name: event.pop(name) for name in FIRST if name in event} | dict(event)
+
+
+def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
     """Redact values of secret keys, and every registered secret in every text, tracebacks included."""
-    return {key: HIDDEN if SECRET_KEYS.search(key) else _redacted(value) for key, value in event.items()}
+    for key, value in list(event.items()):
+        event[key] = HIDDEN if SECRET_KEYS.search(key) else _redacted(value)
+    return event
 
 
 def _redacted(value: Any) -> Any:

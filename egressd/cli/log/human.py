@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import Any
 
 HIDDEN_KEYS = frozenset({"timestamp", "level", "event", "exception"})
@@ -10,7 +10,7 @@ MARKS = {"warning": "! ", "error": "!!", "critical": "!!"}
 LONGEST_VALUE = 300
 
 
-def human_line(event: Mapping[str, Any]) -> str:
+def human_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     """Render an event as one line, and its traceback below it."""
     when, level = str(event.get("timestamp", ""))[:19], str(event.get("level", ""))
     mark = MARKS.get(level, "  ")
