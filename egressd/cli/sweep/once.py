@@ -32,6 +32,8 @@ from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.summary import exit_code
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+YOUNG = 10_000
+"""New objects between two collections of garbage."""
 
 
 def sweep_once(
@@ -45,7 +47,7 @@ def sweep_once(
 ) -> ExitCode:
     """Sweep and report; changes since a baseline are summarized on stderr."""
     check_output(output)
-    gc.freeze()  # modules and catalog stay: no collection during the sweep visits them
+    tune_collector()
     if format_for(fmt, output) is Format.JSONL:
         sweep = asyncio.run(stream_until_stopped(settings, catalog, output=output, baseline=baseline))
         confirm_output(sweep, output)
@@ -55,6 +57,12 @@ def sweep_once(
     if (changes := diff_since_baseline(sweep)) is not None:
         note(f"since the baseline: {summarize_diff(changes)}")
     return exit_code(sweep)
+
+
+def tune_collector() -> None:
+    """Begin to collect garbage: modules and catalog stay, and no collection during the sweep visits them."""
+    gc.freeze()
+    gc.set_threshold(YOUNG)
 
 
 async def sweep_until_stopped(

@@ -16,7 +16,7 @@ from egressd.cli.output import confirm_output, write, write_report
 from egressd.cli.outputfile import check_output
 from egressd.cli.saved import only_failed, read_baseline, render_diff
 from egressd.cli.settings import read_settings, refuse_sources, settings_secrets
-from egressd.cli.sweep.once import stopped_by_signals
+from egressd.cli.sweep.once import stopped_by_signals, tune_collector
 from egressd.cli.sweep.stream import LineStream
 from egressd.cli.watch.keyboard import ignore_requests, open_keyboard, signalled
 from egressd.cli.watch.lab import LabConfiguration
@@ -107,6 +107,7 @@ def watch(
     if one.simulated and config_file is not None:
         one.lab_file = LabConfiguration(path=config_file, flags=flags, catalog=catalog)
     one.screen.muted = lines and output is None
+    tune_collector()
     try:
         sweep = asyncio.run(_stream(one, output) if lines else _run(one))
     finally:
