@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from sys import intern
 
 import yaml
 from msgspec import Struct
@@ -169,7 +170,7 @@ class _Reader:
             if not isinstance(event, yaml.ScalarEvent):
                 raise _StopReadingError(f"{self._where(event, place)}: a key must be plain text")
             self._count(event, 1)
-            key = str(event.value)
+            key = intern(str(event.value))  # thousands of rows have the same ones
             place = (*path, key) if key else path
             if key in first:
                 self._problem(event, place, f"given twice, first on line {first[key]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -18,6 +19,8 @@ Value = TypeVar("Value")
 
 _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
 _LAST_PORT = 65535
+WHOLE: Mapping[str, int] = MappingProxyType({})
+"""Every list was validated from its first item on."""
 
 
 class StrictModel(BaseModel):
@@ -63,25 +66,34 @@ def build(kind: type[Value], part: BaseModel, *, without: Collection[str] = (), 
 
 
 def problems_of(
-    error: ValidationError, document: Document, *, model: type[BaseModel] | None = None
+    error: ValidationError,
+    document: Document,
+    *,
+    model: type[BaseModel] | None = None,
+    begins: Mapping[str, int] = WHOLE,
 ) -> tuple[str, ...]:
     """Render every validation error as `file:line: key.path: message`.
 
     With the model that was validated, an unknown key gets a suggestion. Values are shown only if they are
-    short message or numbers.
+    short message or numbers. `begins` says of a list of which only a part was validated where that began.
     """
     problems: dict[str, None] = {}
     for detail in error.errors(include_url=False):
-        path = _known_part(_location(detail), document.data, missing=detail["type"] in _ABSENT)
+        path = _known_part(_location(detail, begins), document.data, missing=detail["type"] in _ABSENT)
         message = _unknown(detail, model) if detail["type"] == "extra_forbidden" else _message(detail)
         problems[f"{document.where(path)}: {message}"] = None
     return tuple(problems)
 
 
-def _location(detail: ErrorDetails) -> KeyPath:
+def _location(detail: ErrorDetails, begins: Mapping[str, int]) -> KeyPath:
     """Return the location of an error; of a wrong tag of a union, the key of the tag."""
+    match detail["loc"]:
+        case (str() as name, int() as index, *below):
+            loc: KeyPath = (name, index + begins.get(name, 0), *below)
+        case loc:
+            pass
     tag = detail.get("ctx", {}).get("discriminator")
-    return (*detail["loc"], str(tag).strip("'")) if tag else detail["loc"]
+    return (*loc, str(tag).strip("'")) if tag else loc
 
 
 def _known_part(loc: KeyPath, data: object, *, missing: bool) -> KeyPath:

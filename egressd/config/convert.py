@@ -6,7 +6,10 @@ Most sections have the fields of the value they become (`build`); only what diff
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
+from sys import intern
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -34,9 +37,13 @@ from egressd.model.settings import (
 )
 from egressd.yamlschema import build
 
+Value = TypeVar("Value")
 
-def convert(file: File, *, host: bool = True) -> Settings:
+
+def convert(file: File, endpoints: tuple[Endpoint, ...], *, host: bool = True) -> Settings:
     """Convert a file without mistakes to settings; without `host`, nothing of the environment is read.
+
+    Its endpoints come apart, as `convert_endpoint` makes them.
 
     Raises:
         ConfigError: a secret or the proxy variables of the environment can't be used.
@@ -60,7 +67,7 @@ def convert(file: File, *, host: bool = True) -> Settings:
         environment=proxies.warnings,
         service_tags=_service_tags(file.service_tags) if host and file.service_tags else None,
         limits=build(Limits, file.probe, without=("controls",), **vars(controls)),
-        endpoints=tuple(_endpoint(one) for one in file.endpoints),
+        endpoints=endpoints,
         overrides=tuple(_override(one) for one in file.overrides),
         connect_to=tuple(build(ConnectTo, one) for one in file.connect_to),
         values=tuple(_values(file.values)),
@@ -114,7 +121,7 @@ def _password(path: str) -> str:
         raise ConfigError((f"proxy.password_file: {error}",)) from None
 
 
-def _endpoint(part: EndpointPart) -> Endpoint:
+def convert_endpoint(part: EndpointPart) -> Endpoint:
     """Convert an endpoint of the operator's own: it has no profile, and every cloud unless it names some."""
     return build(
         Endpoint,
@@ -123,14 +130,20 @@ def _endpoint(part: EndpointPart) -> Endpoint:
         profile="",
         port=part.port[0] if part.port else None,
         last_port=part.port[1] if part.port else None,
-        paths=tuple(part.paths) or (part.path or "/",),
-        service=part.service or part.id,
+        paths=_shared(tuple(part.paths) or (part.path or "/",)),
+        service=intern(part.service or part.id),
         pattern=part.host or part.pattern or "",
         purpose=part.purpose or "",
-        expect=build(Expect, part.expect),
-        samples=build(Samples, part.samples),
-        clouds=tuple(part.clouds) or tuple(Cloud),
+        expect=_shared(build(Expect, part.expect)),
+        samples=_shared(build(Samples, part.samples)),
+        clouds=_shared(tuple(part.clouds) or tuple(Cloud)),
     )
+
+
+@lru_cache(maxsize=256)
+def _shared(value: Value) -> Value:
+    """Return the first of equal values: thousands of endpoints say the same."""
+    return value
 
 
 def _override(part: OverridePart) -> Override:

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,11 @@ from egressd.config.gateway import gateway_warnings
 from egressd.config.timing import timing_warnings
 from egressd.config.warnings import appliance_warnings
 from egressd.errors import ConfigError, UsageError
-from egressd.fields.checks import Problem
+from egressd.fields.checks import Problem, as_items, as_mapping
 from egressd.fields.files import FileReading, exposed_secrets
 from egressd.inputfile import is_file
 from egressd.model.catalog import Catalog
+from egressd.model.endpoint import Endpoint
 from egressd.model.settings import THIS_HOST, Settings
 from egressd.planning.region import absent_products, place_problem
 from egressd.planning.select import feature_notes
@@ -31,6 +33,8 @@ from egressd.yamlfile import Document, read_text, read_yaml
 if TYPE_CHECKING:
     from egressd.config.schema import File
 
+SLICE = 500
+"""Endpoints that are validated at once."""
 DEFAULT_PATH = Path("/etc/egressd/egressd.yml")
 """Read if it exists and no other file is named."""
 HOST_ROOT = Path("/")
@@ -125,18 +129,37 @@ def digest(settings: Settings) -> str:
         warnings=(),
         service_tags=replace(settings.service_tags, tags=(), notes=()) if settings.service_tags else None,
     )
-    values = to_builtins(bare)
+    values = to_builtins(replace(bare, endpoints=()))
     routes = (one["proxy"] for one in values["routes"])
     for proxy in (values["proxy"], values["plain_proxy"], *routes):
         if proxy is not None:
             del proxy["password"]
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    found = hashlib.sha256()
+    for piece in _compact_json(values | {"endpoints": map(to_builtins, bare.endpoints)}):
+        found.update(piece.encode())
+    return found.hexdigest()
+
+
+def _compact_json(values: Mapping[str, object]) -> Iterator[str]:
+    """Yield the compact text of a mapping, sorted by key; an iterator stands for a list."""
+    dumps = partial(json.dumps, sort_keys=True, separators=(",", ":"))
+    before = "{"
+    for key in sorted(values):
+        yield f"{before}{dumps(key)}:"
+        value, before = values[key], ","
+        if not isinstance(value, Iterator):
+            yield dumps(value)
+            continue
+        yield "["
+        for index, one in enumerate(value):
+            yield ("," if index else "") + dumps(one)
+        yield "]"
+    yield "}"
 
 
 def problems_in(document: Document, catalog: Catalog, *, folder: Path) -> tuple[str, ...]:
     """Return what is wrong with the data of a configuration; relative paths in it start at `folder`."""
-    return _check(document, catalog, FileReading(folder=folder))[1]
+    return _by_line(_check(document, catalog, FileReading(folder=folder))[2])
 
 
 def _read(path: Path, catalog: Catalog | None, *, host: bool, more: MoreProblems | None) -> Settings:
@@ -144,30 +167,47 @@ def _read(path: Path, catalog: Catalog | None, *, host: bool, more: MoreProblems
     from egressd.config.convert import convert  # noqa: PLC0415
 
     document, reading = read_yaml(read_text(path), str(path)), FileReading(folder=path.parent, host=host)
-    file, problems = _check(document, catalog, reading)
-    if more is not None:
-        found = more(document.data, path.parent)
-        problems = _by_line((*problems, *(f"{document.where(place)}: {why}" for place, why in found)))
-    if file is None or problems:
-        raise ConfigError(problems)
-    return replace(convert(file, host=host), warnings=exposed_secrets(reading.secrets))
+    found = more(document.data, path.parent) if more is not None else ()
+    others = tuple(f"{document.where(place)}: {why}" for place, why in found)
+    file, endpoints, problems = _check(document, catalog, reading)
+    if file is None or problems or others:
+        raise ConfigError(_by_line((*problems, *others)))
+    settings = convert(file, endpoints, host=host)
+    return replace(settings, warnings=exposed_secrets(reading.secrets))
 
 
 def _check(
     document: Document, catalog: Catalog | None, reading: FileReading
-) -> tuple[File | None, tuple[str, ...]]:
-    """Return the validated file, or None, and every mistake."""
+) -> tuple[File | None, tuple[Endpoint, ...], tuple[str, ...]]:
+    """Return the validated file, or None, its endpoints, and every mistake.
+
+    Endpoints are converted slice by slice: there may be thousands, and the schema's model of one takes 3 KB.
+    What the document holds of a slice goes with it.
+    """
     from pydantic import ValidationError  # noqa: PLC0415 - see _read
 
+    from egressd.config.convert import convert_endpoint  # noqa: PLC0415
     from egressd.config.schema import File  # noqa: PLC0415
     from egressd.yamlschema import problems_of  # noqa: PLC0415
 
+    problems = [*document.problems, *_cross_field_problems(document, catalog)]
     data = {} if document.data is None else document.data
-    problems = (*document.problems, *_cross_field_problems(document, catalog))
-    try:
-        return File.model_validate(data, context=reading.context), _by_line(problems)
-    except ValidationError as error:
-        return None, _by_line((*problems, *problems_of(error, document, model=File)))
+    rows = as_items(as_mapping(data).get("endpoints"))
+    endpoints: list[Endpoint] = []
+    file: File | None = None
+    for begin in range(0, max(1, len(rows)), SLICE):
+        some = {"endpoints": rows[begin : begin + SLICE]} if rows else {}
+        part = some if begin else {**data, **some} if isinstance(data, dict) else data
+        try:
+            read = File.model_validate(part, context=reading.context)
+        except ValidationError as error:
+            problems += problems_of(error, document, model=File, begins={"endpoints": begin})
+            continue
+        file = file or read
+        if not problems:
+            endpoints += map(convert_endpoint, read.endpoints)
+            rows[begin : begin + SLICE] = [None] * len(read.endpoints)
+    return file, tuple(endpoints), tuple(problems)
 
 
 def _cross_field_problems(document: Document, catalog: Catalog | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from pathlib import Path
 from types import FrameType
 
@@ -14,6 +15,9 @@ from egressd.config import Flags, load_settings
 from egressd.errors import ConfigError
 
 MANY = 20_000
+EACH = 3000
+"""Bytes that an endpoint may take while a file is read; its own values take a third of it."""
+DIGEST = "5ced06f7ce064b71ddf753eb02f9ae626e419c3a18dd0651095f4675553f9679"
 CATALOG = load_catalog()
 ROW = """\
 - id: row-{0}
@@ -55,12 +59,35 @@ def test_twice_the_endpoints_take_twice_the_calls(tmp_path: Path) -> None:
     assert twice - none == pytest.approx(2 * (some - none), rel=0.02)
 
 
+def test_an_endpoint_takes_the_memory_of_an_endpoint(tmp_path: Path) -> None:
+    """What reading takes for a moment, YAML and the schema's models, does not add up over the endpoints."""
+    load_settings(write_file(tmp_path, 1), Flags(), catalog=CATALOG)  # what is imported or built once
+    some, many = (_peak(write_file(tmp_path, rows)) for rows in (1000, 3000))
+    assert (many - some) / 2000 < EACH
+
+
+def test_the_digest_of_endpoints_is_what_it_was(tmp_path: Path) -> None:
+    """A daemon and its history know a configuration by it: it is the same however it is worked out."""
+    settings = load_settings(write_file(tmp_path, 3), Flags(), catalog=CATALOG)
+    assert settings.digest == DIGEST
+
+
 def test_lines_are_worked_out_only_for_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file without mistakes is read once, and the lines of its values take no memory."""
     monkeypatch.setattr(yamlfile, "_LineReader", None)
     assert len(load_settings(write_file(tmp_path, 3), Flags(), catalog=CATALOG).added_endpoints) == 3
     with pytest.raises(TypeError):
         load_settings(write_file(tmp_path, 3, last_port="99999"), Flags(), catalog=CATALOG)
+
+
+def _peak(path: Path) -> int:
+    """Return the bytes that a reading takes at most."""
+    tracemalloc.start()
+    try:
+        load_settings(path, Flags(), catalog=CATALOG)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def _calls(path: Path) -> int:
