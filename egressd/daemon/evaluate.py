@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from egressd.alerting import advance_alerts, receivers_for
-from egressd.errors import OnBug, raise_bug
+from egressd.alerting import receivers_for
 from egressd.model.alert import Alert, AlertName, Notice, NoticeKind, Outbox, Silence
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Notify
@@ -31,20 +29,13 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     """Notices dropped because a queue was full, by receiver."""
 
 
-def evaluate(
-    snapshot: Snapshot,
-    silences: tuple[Silence, ...],
-    *,
-    now: datetime,
-    limits: Mapping[str, float],
-    on_bug: OnBug = raise_bug,
+def take_over_alerts(
+    snapshot: Snapshot, alerts: tuple[Alert, ...], notices: tuple[Notice, ...], silences: tuple[Silence, ...]
 ) -> Evaluation:
-    """Advance the alerts and queue their notices.
+    """Put advanced alerts into a snapshot and queue the notices that are due.
 
-    `silences` are the active ones; `limits` the seconds a profile may be offline, by profile. `on_bug` is
-    called with what keeps an alert from advancing: it stays as it is.
+    `silences` are those with which they were advanced.
     """
-    alerts, notices = advance_alerts(snapshot, silences, now=now, limits=limits, on_bug=on_bug)
     outbox, events = _queue(snapshot, notices)
     dropped = tuple(_new_drops(snapshot.outbox, outbox, snapshot.settings.notify))
     after = replace(

@@ -13,18 +13,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from egressd import clock
-from egressd.alerting import active_silences, silenced_pairs
+from egressd.alerting import active_silences, advance_alerts, silenced_pairs
 from egressd.bugs import attempt, report_bug
 from egressd.daemon.counters import count_results, reachable_profiles
-from egressd.daemon.evaluate import Evaluation, evaluate, fit_receivers
+from egressd.daemon.evaluate import Evaluation, fit_receivers, take_over_alerts
 from egressd.daemon.holder import SnapshotHolder
 from egressd.engine.session import Session
 from egressd.errors import Part
 from egressd.log import get_logger
-from egressd.model.alert import Silence
+from egressd.model.alert import Alert, Notice, Silence
 from egressd.model.catalog import Discovery
 from egressd.model.event import Event, SweepFinished, TargetEvent
-from egressd.model.observation import Timestamp
 from egressd.model.plan import Plan
 from egressd.model.recording import Recording
 from egressd.model.snapshot import Counters, Snapshot, StateStatus
@@ -35,7 +34,6 @@ from egressd.report.summary import count_outcomes, outcomes_of
 from egressd.standing import advance
 from egressd.standing.lifecycle import Thresholds
 from egressd.standing.moments import ClockStep, after_step
-from egressd.standing.results import results_of
 from egressd.state.silences import SilencesFile
 
 log = get_logger("egressd")
@@ -95,21 +93,31 @@ class StateStore:
             plan = session.plan
             sweep = await session.judge(of)
             moment = self._read_clock()
-            silences, now = self._active_silences(moment), clock.timestamp(moment)
+            silences, known = self._active_silences(moment), self.holder.current
             # In a thread: with many targets it takes longer than a scrape of the daemon may wait. What it
             # changes nothing else changes meanwhile, under the lock; deliveries and reloads change the rest.
             found = await asyncio.to_thread(
-                _take_in, self.holder.current, plan, sweep, now=now, probes=probes, silences=silences
+                _take_in,
+                replace(known, plan=plan, sweep=_shown(known, sweep, seconds)),
+                sweep,
+                now=moment,
+                probes=probes,
+                silences=silences,
+                limits=self.limits,
             )
-            changes: tuple[Event, ...] = found.events
-            before = self.holder.current
-            counters = found.counted_in(before.counters)
+            before, now = self.holder.current, clock.timestamp(moment)
+            counters, changes = found.counted_in(before.counters), found.events
             if seconds is not None:
                 changes = (*changes, _finished(sweep, now=now, seconds=seconds))
                 counters = _completed(counters, plan, found.standings, now=now, seconds=seconds)
-            shown = sweep if seconds is not None or before.sweep is not None else None
-            after = replace(before, standings=found.standings, counters=counters, plan=plan, sweep=shown)
-            changes = (*changes, *self._advance(after, silences, moment))
+            after = replace(
+                before,
+                standings=found.standings,
+                counters=counters,
+                plan=plan,
+                sweep=_shown(before, sweep, seconds),
+            )
+            changes = (*changes, *self._take_over(after, found.advanced, silences))
             await self.record(changes, session.discoveries)
         return found.standings
 
@@ -142,7 +150,7 @@ class StateStore:
         async with self.lock:
             moment = self._read_clock()
             before = self.holder.current
-            events = self._advance(before, self._active_silences(moment), moment)
+            events = await self._advance(self._active_silences(moment), moment)
             after = self.holder.current
             if events or (after.alerts, after.silences) != (before.alerts, before.silences):
                 await self.record(events)
@@ -174,19 +182,20 @@ class StateStore:
                 count=count,
             )
 
-    def _advance(
-        self, snapshot: Snapshot, silences: tuple[Silence, ...], moment: datetime
+    async def _advance(self, silences: tuple[Silence, ...], moment: datetime) -> tuple[Event, ...]:
+        """Advance the alerts, in a thread as well."""
+        advanced = await asyncio.to_thread(
+            _advanced, self.holder.current, silences, now=moment, limits=self.limits
+        )
+        return self._take_over(self.holder.current, advanced, silences)
+
+    def _take_over(
+        self, snapshot: Snapshot, advanced: _Advanced, silences: tuple[Silence, ...]
     ) -> tuple[Event, ...]:
         """Make a snapshot current together with the alerts it leads to."""
+        plain = Evaluation(snapshot=snapshot)
         step = attempt(
-            Part.ALERTS,
-            Evaluation(snapshot=snapshot),
-            evaluate,
-            snapshot,
-            silences,
-            now=moment,
-            limits=self.limits,
-            on_bug=report_bug,
+            Part.ALERTS, plain, take_over_alerts, snapshot, advanced.alerts, advanced.notices, silences
         )
         known = dict(snapshot.outbox.dropped)
         self.holder.current = step.snapshot
@@ -219,13 +228,21 @@ def _remembered(snapshot: Snapshot, step: ClockStep) -> Snapshot:
     )
 
 
+class _Advanced(Struct, frozen=True, kw_only=True):
+    """Alerts at one time, and the notices that are due."""
+
+    alerts: tuple[Alert, ...]
+    notices: tuple[Notice, ...] = ()
+
+
 class _TakenIn(Struct, frozen=True, kw_only=True):
     """What a pass changes."""
 
     standings: Standings
-    events: tuple[TargetEvent, ...]
+    events: tuple[Event, ...]
     counted: Counters
     """With the probes of the pass; the rest is as it was when it was taken in."""
+    advanced: _Advanced
 
     def counted_in(self, counters: Counters) -> Counters:
         """Return counters with the probes of the pass."""
@@ -235,15 +252,19 @@ class _TakenIn(Struct, frozen=True, kw_only=True):
 
 def _take_in(
     known: Snapshot,
-    plan: Plan,
     sweep: Sweep,
     *,
-    now: Timestamp,
+    now: datetime,
     probes: frozenset[str],
     silences: tuple[Silence, ...],
+    limits: Mapping[str, float],
 ) -> _TakenIn:
-    """Advance the standings by a pass over these probes, and count it. Runs in a thread."""
-    rules, fresh = known.settings.alerting, pairs_of(plan, probes)
+    """Advance standings and alerts by a pass over these probes, and count it. Runs in a thread.
+
+    `known` has the plan that was probed, and the sweep that is shown from now on.
+    """
+    rules, plan = known.settings.alerting, sweep.recording.plan
+    fresh = pairs_of(plan, probes)
     unchanged: tuple[Standings, tuple[TargetEvent, ...]] = (known.standings, ())
     standings, events = attempt(
         Part.STANDINGS,
@@ -251,7 +272,7 @@ def _take_in(
         advance,
         known.standings,
         sweep,
-        now=now,
+        now=clock.timestamp(now),
         fresh=fresh,
         thresholds=Thresholds(explicit=rules.explicit, silent=rules.silent, better=rules.better),
         flapping=rules.flapping,
@@ -260,10 +281,32 @@ def _take_in(
     )
     count = partial(count_results, known.counters, sweep, fresh=fresh, probes=probes)
     counted = attempt(Part.COUNTERS, known.counters, count)
-    attempt(
-        Part.ALERTS, (), results_of, sweep, on_bug=report_bug
-    )  # the alerts ask for them next, in the loop
-    return _TakenIn(standings=standings, events=events, counted=counted)
+    after = replace(known, standings=standings)
+    advanced = _advanced(after, silences, now=now, limits=limits)
+    return _TakenIn(standings=standings, events=events, counted=counted, advanced=advanced)
+
+
+def _advanced(
+    known: Snapshot, silences: tuple[Silence, ...], *, now: datetime, limits: Mapping[str, float]
+) -> _Advanced:
+    """Advance the alerts of a snapshot. Runs in a thread."""
+    unchanged: tuple[tuple[Alert, ...], tuple[Notice, ...]] = (known.alerts, ())
+    alerts, notices = attempt(
+        Part.ALERTS,
+        unchanged,
+        advance_alerts,
+        known,
+        silences,
+        now=now,
+        limits=limits,
+        on_bug=report_bug,
+    )
+    return _Advanced(alerts=alerts, notices=notices)
+
+
+def _shown(before: Snapshot, sweep: Sweep, seconds: float | None) -> Sweep | None:
+    """Return the sweep to show: none before the first one is complete."""
+    return sweep if seconds is not None or before.sweep is not None else None
 
 
 def pairs_of(plan: Plan, probes: frozenset[str]) -> frozenset[tuple[str, str]]:

@@ -135,7 +135,7 @@ async def run_once_through(recording: Recording) -> StateStore:
     for number in range(3):
         repeated = replace(recording, id=f"again-{number}")
         await store.apply(ReportingSession(recording), of=repeated, probes=probes, seconds=1.0)
-    store._advance(store.holder.current, (), clock.now() + timedelta(hours=1))
+    await store._advance((), clock.now() + timedelta(hours=1))
     write_snapshot(store.holder.current, limits=LIMITS, openmetrics=True)
     return store
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,16 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from egressd import clock
-from egressd.alerting import active_silences
+from egressd.alerting import active_silences, advance_alerts
 from egressd.daemon import state_store
-from egressd.daemon.counters import count_results
-from egressd.daemon.evaluate import evaluate, fit_receivers
+from egressd.daemon.evaluate import Evaluation, fit_receivers, take_over_alerts
 from egressd.daemon.event_log import status_line
+from egressd.daemon.holder import SnapshotHolder
 from egressd.model.alert import AlertName, AlertState, NoticeKind, Outbox, Silence
 from egressd.model.endpoint import Need
 from egressd.model.event import NoticePosted
 from egressd.model.notification import Alerting, Notify, Receiver, Severity, TimeInterval
-from egressd.model.snapshot import Counters, ReceiverStatus, Snapshot
+from egressd.model.snapshot import ReceiverStatus, Snapshot
 from egressd.notify.outbox import enqueue
 from egressd.state.silences import FILE, SilencesFile, write_silences
 from tests.alerting.simulation import AlertSimulation
@@ -53,10 +53,15 @@ def failing(*receivers: Receiver) -> tuple[AlertSimulation, Snapshot]:
     return simulation, replace(simulation.snapshot, alerts=(), settings=settings)
 
 
+def evaluate(snapshot: Snapshot, silences: tuple[Silence, ...], *, now: datetime) -> Evaluation:
+    """Advance the alerts and queue their notices."""
+    return take_over_alerts(snapshot, *advance_alerts(snapshot, silences, now=now), silences)
+
+
 def test_an_evaluation_queues_the_notices_that_are_due() -> None:
     """An evaluation queues a notice for each receiver with a queue, and one event that names them."""
     simulation, snapshot = failing(HOOK, CHAT, PEERS)
-    evaluation = evaluate(snapshot, (), now=simulation.now, limits={})
+    evaluation = evaluate(snapshot, (), now=simulation.now)
     (event,) = evaluation.events
     assert (event.notice_kind, event.alertname, event.targets) == (
         NoticeKind.OPENED,
@@ -71,7 +76,7 @@ def test_an_evaluation_queues_the_notices_that_are_due() -> None:
         ("chat", 1),
         ("am", 0),
     ]
-    again = evaluate(evaluation.snapshot, (), now=simulation.now, limits={})
+    again = evaluate(evaluation.snapshot, (), now=simulation.now)
     assert (again.events, again.snapshot.outbox) == ((), evaluation.snapshot.outbox)
 
 
@@ -91,7 +96,7 @@ def test_an_evaluation_shows_silences_and_sends_nothing() -> None:
         snapshot, settings=replace(snapshot.settings, alerting=Alerting(instance="x", maintenance=(planned,)))
     )
     silences = active_silences((planned,), (by_hand,), simulation.now)
-    evaluation = evaluate(snapshot, silences, now=simulation.now, limits={})
+    evaluation = evaluate(snapshot, silences, now=simulation.now)
     assert (evaluation.events, evaluation.snapshot.outbox.waiting) == ((), ())
     assert [(one.name, one.by, one.reason) for one in evaluation.snapshot.silences] == [
         ("nightly", "", ""),
@@ -100,9 +105,7 @@ def test_an_evaluation_shows_silences_and_sends_nothing() -> None:
     (quiet,) = evaluation.snapshot.alerts
     assert quiet.suppressed_by == ("maintenance/nightly", "maintenance/change")
     later = simulation.now + timedelta(hours=1)
-    after = evaluate(
-        evaluation.snapshot, active_silences((planned,), (by_hand,), later), now=later, limits={}
-    )
+    after = evaluate(evaluation.snapshot, active_silences((planned,), (by_hand,), later), now=later)
     assert [one.notice_kind for one in after.events] == [NoticeKind.OPENED]
     assert after.snapshot.silences == ()
 
@@ -111,7 +114,7 @@ def test_notices_dropped_by_a_full_queue_are_counted() -> None:
     """The evaluation returns the number dropped; the counter only grows."""
     simulation, snapshot = failing(replace(HOOK, queue=1))
     full = enqueue(Outbox(), [(notice(1, at=clock.timestamp(simulation.now)), ["hook"])], {"hook": 1})
-    evaluation = evaluate(replace(snapshot, outbox=full), (), now=simulation.now, limits={})
+    evaluation = evaluate(replace(snapshot, outbox=full), (), now=simulation.now)
     assert evaluation.dropped == (("hook", 1),)
     assert evaluation.snapshot.counters.notifications_dropped == {"hook": 1}
     assert evaluation.snapshot.receivers[0].waiting == 1
@@ -163,9 +166,9 @@ def test_alerts_are_evaluated_between_sweeps(play: Play) -> None:
     play(main())
 
 
-async def inline(work: Callable[..., Any], *given: Any) -> Any:
+async def inline(work: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """Run work in place of a thread, which a simulated clock does not wait for."""
-    return work(*given)
+    return work(*given, **named)
 
 
 def test_a_silence_opened_by_hand_is_active_at_once(
@@ -264,38 +267,48 @@ def test_the_status_line_counts_alerts() -> None:
 
 
 def test_what_changes_while_a_pass_is_taken_in_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pass is taken in beside the loop, so that scrapes go on; deliveries and reloads that happen
+    """Standings and alerts advance beside the loop, so that scrapes go on; deliveries and reloads that happen
     meanwhile stay.
     """
     threads: list[bool] = []
     began, changed = threading.Event(), threading.Event()
 
-    def slow(counters: Counters, *rest: Any, **named: Any) -> Counters:
+    def slow(snapshot: Snapshot, *rest: Any, **named: Any) -> Any:
         threads.append(threading.current_thread() is threading.main_thread())
         began.set()
         assert changed.wait(20)
-        return count_results(counters, *rest, **named)
+        return advance_alerts(snapshot, *rest, **named)
 
-    monkeypatch.setattr(state_store, "count_results", slow)
+    monkeypatch.setattr(state_store, "advance_alerts", slow)
+
+    async def change_during(step: Coroutine[Any, Any, Any], holder: SnapshotHolder) -> Snapshot:
+        """Let a delivery and a reload happen while something advances; return what is current then."""
+        running = asyncio.create_task(step)
+        assert await asyncio.to_thread(began.wait, 20)
+        holder.update(
+            settings=replace(holder.current.settings, interval=77.0),
+            counters=replace(holder.current.counters, notifications={"hook": 5}),
+            outbox=enqueue(Outbox(), [(notice(1), ["hook"])], {"hook": 9}),
+        )
+        changed.set()
+        await running
+        return holder.current
 
     async def main() -> None:
         simulation = make_simulation(hosts=3)
         one = simulation.scheduler
         of = await one.session.probe()
-        applying = asyncio.create_task(
-            one.store.apply(one.session, of=of, probes=frozenset(one.session.results.records), seconds=1.0)
-        )
-        assert await asyncio.to_thread(began.wait, 20)
-        holder = one.store.holder
-        holder.update(
-            settings=replace(holder.current.settings, interval=77.0),
-            counters=replace(holder.current.counters, notifications={"hook": 5}),
-        )
-        changed.set()
-        await applying
-        after = holder.current
-        assert (after.settings.interval, after.counters.notifications) == (77.0, {"hook": 5})
-        assert (after.counters.sweeps, len(after.counters.probes), len(after.standings.targets)) == (1, 3, 3)
+        probes = frozenset(one.session.results.records)
+        passing = one.store.apply(one.session, of=of, probes=probes, seconds=1.0)
+        for step in (passing, one.store.tick()):
+            after = await change_during(step, one.store.holder)
+            assert (after.settings.interval, after.counters.notifications) == (77.0, {"hook": 5})
+            assert [each.receiver for each in after.outbox.waiting] == ["hook"]
+            assert (after.counters.sweeps, len(after.counters.probes)) == (1, 3)
+            assert len(after.standings.targets) == 3
+            one.store.holder.update(outbox=Outbox())
+            began.clear()
+            changed.clear()
 
     asyncio.run(main())
-    assert threads == [False]
+    assert threads == [False, False]

@@ -155,7 +155,7 @@ async def run_daemon(recording: Recording, folder: Path) -> None:
         repeated = replace(recording, id=f"{recording.id}-{number}")
         await store.apply(session, of=repeated, probes=probes, seconds=1.0)
     for hours in (1, 100):
-        events += store._advance(store.holder.current, (), clock.now() + timedelta(hours=hours))
+        events += await store._advance((), clock.now() + timedelta(hours=hours))
     await store.record(())
     shown = store.holder.current
     await keeper.close(shown, ())

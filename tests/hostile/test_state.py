@@ -119,7 +119,7 @@ async def go_on(folder: Path) -> None:
     await store.apply(
         JudgingSession(RECORDING), of=replace(RECORDING, id="later"), probes=probes, seconds=1.0
     )
-    store._advance(store.holder.current, (), clock.now() + timedelta(hours=100))
+    await store._advance((), clock.now() + timedelta(hours=100))
     await store.record(())
     shown = store.holder.current
     await keeper.close(shown, ())
