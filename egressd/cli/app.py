@@ -1,8 +1,7 @@
-"""The commands, and `egressd --once`."""
+"""The command line itself: the daemon, and `egressd --once`. The commands are in `reference.latecommands`."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -14,24 +13,15 @@ from msgspec.structs import replace
 from typer.core import TyperGroup
 
 from egressd.cli import options
-from egressd.cli.catalog import catalog_app
-from egressd.cli.config.check import config_check
-from egressd.cli.display import width
 from egressd.cli.guard import discard_stdout, guarded, print_stderr
-from egressd.cli.lab import lab
 from egressd.cli.log import Form, Level, configure_logging_late
 from egressd.cli.output import write
 from egressd.cli.outputfile import check_output
 from egressd.cli.reference.commandline import CommandLine
-from egressd.cli.reference.completion import ASKED, completion
-from egressd.cli.reference.explain import explain
+from egressd.cli.reference.completion import ASKED
 from egressd.cli.reference.variables import announce_variables, unknown_variables
 from egressd.cli.reference.version import version_text
-from egressd.cli.saved import diff, only_failed, read_baseline, replay, rules
-from egressd.cli.service.healthcheck import healthcheck
-from egressd.cli.service.history import history
-from egressd.cli.service.maintenance import maintenance_app
-from egressd.cli.service.notify import notify_app
+from egressd.cli.saved import only_failed, read_baseline
 from egressd.cli.settings import (
     WebFlags,
     read_settings,
@@ -39,7 +29,6 @@ from egressd.cli.settings import (
     settings_secrets,
 )
 from egressd.cli.ticket import TicketFlags, takes_ticket
-from egressd.cli.watch.command import watch
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
 
@@ -52,18 +41,6 @@ app = typer.Typer(
     help="Say which phase of network egress failed, who is to blame, and what to ask for.",
     cls=CommandLine,
 )
-config_app = typer.Typer(help="Look at the configuration.", rich_markup_mode=None, no_args_is_help=True)
-app.add_typer(catalog_app, name="catalog")
-app.add_typer(config_app, name="config")
-app.add_typer(notify_app, name="notify")
-app.add_typer(maintenance_app, name="maintenance")
-app.command()(watch)
-app.command()(lab)
-app.command()(replay)
-app.command()(rules)
-app.command()(diff)
-app.command()(history)
-app.command()(healthcheck)
 
 
 class DaemonCommand(Protocol):
@@ -186,45 +163,3 @@ def _misplaced(ctx: typer.Context, flag: str) -> str:
         return f"cannot use {flag} with egressd {name}: leave one of them out"
     words = f"{name} COMMAND" if isinstance(command, TyperGroup) else name
     return f"cannot use {flag} before a command; write egressd {words} {flag} ..."
-
-
-@app.command()
-@guarded
-@options.takes_display("quiet")
-@options.takes_flags(*options.PLAN_FLAGS)
-def plan(
-    *,
-    config_file: options.ConfigFile = None,
-    flags: Flags,
-    only_failed_in: options.OnlyFailed = None,
-    fmt: Annotated[
-        options.ListFormat, typer.Option("--format", "-f", help="What the plan is written as.")
-    ] = options.ListFormat.TEXT,
-    output: options.Output = None,
-) -> ExitCode:
-    """Print what would be probed, from where, and why; touch nothing."""
-    from egressd.engine.plan import plan_sweep
-    from egressd.planning.document import plan_document
-    from egressd.planning.render import render_plan
-
-    check_output(output)
-    settings, catalog = read_settings(config_file, flags)
-    settings = only_failed(settings, only_failed_in)
-    made = plan_sweep(settings, catalog)
-    if fmt is options.ListFormat.JSON:
-        write(json.dumps(plan_document(made), indent=2, ensure_ascii=False) + "\n", output)
-    else:
-        write(render_plan(made, width=width(output)), output)
-    return ExitCode.OK
-
-
-app.command()(explain)
-app.command()(completion)
-
-
-@config_app.callback()
-def config_main() -> None:
-    """Look at the configuration."""
-
-
-config_app.command("check")(config_check)

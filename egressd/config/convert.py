@@ -13,10 +13,9 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from egressd.config.alerts.convert import convert_alerts, convert_notify
 from egressd.config.environment import EnvironmentProxies, read_environment
 from egressd.config.gateway import with_gateway
-from egressd.config.schema import EndpointPart, File, OverridePart, ProxyPart
+from egressd.config.schema import DAEMON_SECTIONS, EndpointPart, OverridePart, ProxyPart, SweepFile
 from egressd.errors import ConfigError
 from egressd.fields.files import read_secret
 from egressd.fields.parse import parse_resolver
@@ -31,16 +30,14 @@ from egressd.model.settings import (
     ServiceTags,
     Settings,
     Source,
-    StateKeep,
     Trust,
-    Web,
 )
 from egressd.yamlschema import build
 
 Value = TypeVar("Value")
 
 
-def convert(file: File, endpoints: tuple[Endpoint, ...], *, host: bool = True) -> Settings:
+def convert(file: SweepFile, endpoints: tuple[Endpoint, ...], *, host: bool = True) -> Settings:
     """Convert a file without mistakes to settings; without `host`, nothing of the environment is read.
 
     Its endpoints come apart, as `convert_endpoint` makes them.
@@ -71,14 +68,18 @@ def convert(file: File, endpoints: tuple[Endpoint, ...], *, host: bool = True) -
         overrides=tuple(_override(one) for one in file.overrides),
         connect_to=tuple(build(ConnectTo, one) for one in file.connect_to),
         values=tuple(_values(file.values)),
-        state=build(StateKeep, file.state),
-        web=build(Web, file.web),
-        alerting=convert_alerts(file.alerts),
-        notify=convert_notify(file.notify, host=host),
     )
+    if not DAEMON_SECTIONS.isdisjoint(file.model_fields_set):
+        settings = _with_daemon(settings, file, host=host)
     if file.arc_gateway is None:
         return settings
     return with_gateway(settings, ArcGateway(prefix=file.arc_gateway, proxy=file.arc_proxy))
+
+
+def _with_daemon(settings: Settings, file: SweepFile, *, host: bool) -> Settings:
+    from egressd.config.daemon import File, with_daemon  # noqa: PLC0415 - see DAEMON_SECTIONS
+
+    return with_daemon(settings, file, host=host) if isinstance(file, File) else settings
 
 
 def _proxies(part: ProxyPart, *, host: bool) -> EnvironmentProxies:

@@ -31,7 +31,7 @@ from egressd.planning.select import feature_notes
 from egressd.yamlfile import Document, read_text, read_yaml
 
 if TYPE_CHECKING:
-    from egressd.config.schema import File
+    from egressd.config.schema import SweepFile
 
 SLICE = 500
 """Endpoints that are validated at once."""
@@ -178,7 +178,7 @@ def _read(path: Path, catalog: Catalog | None, *, host: bool, more: MoreProblems
 
 def _check(
     document: Document, catalog: Catalog | None, reading: FileReading
-) -> tuple[File | None, tuple[Endpoint, ...], tuple[str, ...]]:
+) -> tuple[SweepFile | None, tuple[Endpoint, ...], tuple[str, ...]]:
     """Return the validated file, or None, its endpoints, and every mistake.
 
     Endpoints are converted slice by slice: there may be thousands, and the schema's model of one takes 3 KB.
@@ -187,21 +187,23 @@ def _check(
     from pydantic import ValidationError  # noqa: PLC0415 - see _read
 
     from egressd.config.convert import convert_endpoint  # noqa: PLC0415
-    from egressd.config.schema import File  # noqa: PLC0415
+    from egressd.config.schema import DAEMON_SECTIONS, SweepFile  # noqa: PLC0415
     from egressd.yamlschema import problems_of  # noqa: PLC0415
 
-    problems = [*document.problems, *_cross_field_problems(document, catalog)]
     data = {} if document.data is None else document.data
+    whole = not DAEMON_SECTIONS.isdisjoint(as_mapping(data))
+    problems = [*document.problems, *_cross_field_problems(document, catalog, whole=whole)]
+    model = _whole_file() if whole else SweepFile
     rows = as_items(as_mapping(data).get("endpoints"))
     endpoints: list[Endpoint] = []
-    file: File | None = None
+    file: SweepFile | None = None
     for begin in range(0, max(1, len(rows)), SLICE):
         some = {"endpoints": rows[begin : begin + SLICE]} if rows else {}
         part = some if begin else {**data, **some} if isinstance(data, dict) else data
         try:
-            read = File.model_validate(part, context=reading.context)
+            read = model.model_validate(part, context=reading.context)
         except ValidationError as error:
-            problems += problems_of(error, document, model=File, begins={"endpoints": begin})
+            problems += problems_of(error, document, model=_whole_file(), begins={"endpoints": begin})
             continue
         file = file or read
         if not problems:
@@ -210,13 +212,23 @@ def _check(
     return file, tuple(endpoints), tuple(problems)
 
 
-def _cross_field_problems(document: Document, catalog: Catalog | None) -> tuple[str, ...]:
+def _whole_file() -> type[SweepFile]:
+    """Return the schema with the keys of the daemon, for a file that has some, and to suggest one of them."""
+    from egressd.config.daemon import File  # noqa: PLC0415
+
+    return File
+
+
+def _cross_field_problems(document: Document, catalog: Catalog | None, *, whole: bool) -> tuple[str, ...]:
     # Imported late as in `_read`.
-    from egressd.config.alerts.validate import alert_problems  # noqa: PLC0415
     from egressd.config.validate import cross_field_problems  # noqa: PLC0415
 
     data = document.data
-    found = (*cross_field_problems(data, catalog), *alert_problems(data, catalog))
+    found = [*cross_field_problems(data, catalog)]
+    if whole:
+        from egressd.config.alerts.validate import alert_problems  # noqa: PLC0415
+
+        found += alert_problems(data, catalog)
     return tuple(f"{document.where(path)}: {message}" for path, message in found)
 
 

@@ -1,4 +1,4 @@
-"""The configuration file, key by key. The docstrings are the reference: `docs/configuration.md`.
+"""The configuration file, key by key, as far as a sweep uses it. The docstrings are `docs/configuration.md`.
 
 Unknown keys and wrong types are mistakes; only single values are parsed (`egressd/fields`).
 """
@@ -9,7 +9,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from egressd.config.alerts.schema import AlertsPart, NotifyPart
 from egressd.fields import parse, types
 from egressd.fields.types import (
     Address,
@@ -240,34 +239,8 @@ class ConnectToPart(StrictModel):
     """The port to dial instead."""
 
 
-class WebPart(StrictModel):
-    """The HTTP server of the daemon."""
-
-    listen: Annotated[str, AfterValidator(parse.parse_listen), TypeName(text="address:port")] = (
-        _DEFAULT.web.listen
-    )
-    """Where to listen; `:10980` is every address."""
-    config_file: Annotated[str, AfterValidator(types.readable_path), TypeName(text="file")] | None = None
-    """TLS, basic auth and headers, in the format of Prometheus exporters: see `docs/web.md`."""
-    enable_reload: bool = False
-    """Whether `POST /-/reload` reads this file again, as SIGHUP does."""
-    enable_probe: bool = False
-    """Whether `/probe?target=ID` probes a target of the plan on demand. No other host can be named."""
-    allowed_hosts: list[types.Host] = []
-    """Hosts that requests may name besides loopback ones, as through a reverse proxy: see `docs/web.md`."""
-
-
-class StatePart(StrictModel):
-    """What the daemon remembers over restarts."""
-
-    directory: Annotated[str, AfterValidator(types.folder_path), TypeName(text="folder")] | None = None
-    """The folder; without it, systemd's state directory, or none."""
-    retention: Annotated[Duration, types.duration_between(60.0, 3660 * 86400.0)] = _DEFAULT.state.retention
-    """How long history is kept."""
-
-
-class File(StrictModel):
-    """The whole file. Every key has a default: no file is needed."""
+class SweepFile(StrictModel):
+    """The keys that a sweep uses. Every key has a default: no file is needed."""
 
     region: Annotated[str, AfterValidator(normalize_region), TypeName(text="region")] | None = None
     """The Azure region, such as `westeurope` or `West Europe`; needed where a host name carries one. A region
@@ -331,16 +304,9 @@ class File(StrictModel):
     """Dial other addresses than DNS gave."""
     values: dict[Name, Values] = {}
     """What the catalog can't know: the placeholders of its patterns, such as `key_vault`."""
-    alerts: AlertsPart = AlertsPart()
-    """When something is an alert, and what it is called."""
-    notify: Annotated[NotifyPart, BeforeValidator(types.refuse_text)] = NotifyPart()
-    """Where the daemon sends notifications. Without receivers it sends none; Prometheus can still
-    scrape it."""
-    web: WebPart = WebPart()
-    """The HTTP server of the daemon."""
-    state: StatePart = StatePart()
-    """What the daemon remembers over restarts."""
 
 
-DAEMON_ONLY = frozenset({"interval", "alerts", "notify", "web", "state"})
+DAEMON_SECTIONS = frozenset({"alerts", "notify", "web", "state"})
+"""Keys whose schema is in `config.daemon`: a file without them, as for most sweeps, is spared making it."""
+DAEMON_ONLY = frozenset({"interval"}) | DAEMON_SECTIONS
 """Keys that `--once` checks and does not use."""

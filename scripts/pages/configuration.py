@@ -13,7 +13,8 @@ from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hin
 
 from pydantic import BaseModel
 
-from egressd.config.schema import DAEMON_ONLY, File
+from egressd.config.daemon import File
+from egressd.config.schema import DAEMON_ONLY
 from egressd.fields.parse import config_duration
 from egressd.fields.types import TypeName
 from egressd.notify.receivers import RECEIVERS

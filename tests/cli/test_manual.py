@@ -15,7 +15,7 @@ from typer.core import TyperGroup, TyperOption
 from egressd.cli.app import app
 from egressd.cli.reference.exitcodes import EXIT_CODES, exit_codes
 from egressd.cli.reference.variables import all_commands
-from egressd.config.schema import File
+from egressd.config.daemon import File
 from scripts.pages.manual import manual_pages, roff_text
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from egressd.catalog import load_catalog
 from egressd.config import Flags, load_settings
+from egressd.config.daemon import File
 from egressd.config.load import digest, find_file
-from egressd.config.schema import EndpointPart, File, ProxyPart, SourcePart
+from egressd.config.schema import DAEMON_SECTIONS, EndpointPart, ProxyPart, SourcePart, SweepFile
 from egressd.errors import ConfigError, ExitCode
 from egressd.model.endpoint import Cloud, Expect, Inspection, Need, Protocol, Role
 from egressd.model.settings import ConnectTo, Family, Override, Resolver, Settings, Source
@@ -348,3 +349,27 @@ def test_the_state_folder_is_found_from_the_file(tmp_path: Path) -> None:
     settings = load_settings(path, Flags())
     assert settings.state.directory == str(tmp_path / "kept")
     assert settings.state.retention == 7 * 86400.0
+
+
+@pytest.mark.parametrize("key", sorted(DAEMON_SECTIONS))
+def test_an_empty_section_of_the_daemon_changes_nothing(tmp_path: Path, key: str) -> None:
+    """A file without a section of the daemon means what one does whose section is empty."""
+    without, with_one = tmp_path / "without.yml", tmp_path / "with.yml"
+    without.write_text("region: westeurope\n", encoding="utf-8")
+    with_one.write_text(f"region: westeurope\n{key}: {{}}\n", encoding="utf-8")
+    assert load_settings(without) == load_settings(with_one)
+
+
+@pytest.mark.parametrize("key", sorted(DAEMON_SECTIONS))
+def test_a_misspelt_section_of_the_daemon_is_answered_with_its_name(tmp_path: Path, key: str) -> None:
+    """Keys of the daemon are suggested also where a file has none of them."""
+    file = tmp_path / "file.yml"
+    file.write_text(f"{key}s: {{}}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as found:
+        load_settings(file)
+    assert found.value.problems == (f"{file}:1: {key}s: unknown key; did you mean {key!r}?",)
+
+
+def test_a_file_of_a_sweep_has_no_key_of_the_daemon() -> None:
+    """`DAEMON_SECTIONS` are the keys that the whole file has beside those of a sweep."""
+    assert set(File.model_fields) - set(SweepFile.model_fields) == DAEMON_SECTIONS

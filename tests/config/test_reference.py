@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from egressd.config.schema import EndpointPart, File, ProbePart
+from egressd.config.daemon import File
+from egressd.config.schema import EndpointPart, ProbePart
 from scripts.pages.configuration import render_reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"

@@ -29,6 +29,15 @@ NoHost = Annotated[
 ]
 
 
+config_app = typer.Typer(help="Look at the configuration.", rich_markup_mode=None, no_args_is_help=True)
+
+
+@config_app.callback()
+def config_main() -> None:
+    """Look at the configuration."""
+
+
+@config_app.command("check")
 @guarded
 @options.takes_display("quiet")
 def config_check(

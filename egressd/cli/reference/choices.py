@@ -9,10 +9,9 @@ from functools import wraps
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from egressd.cli.log import printable
-from egressd.cli.reference.variables import all_commands
 from egressd.wording import either_of
 
 Process = Callable[[Any, Any], Any]
@@ -20,15 +19,14 @@ Process = Callable[[Any, Any], Any]
 NOT_ONE_OF = re.compile(r"(?:Value error, )?'(?P<given>.*)' is not one of (?P<known>'.*')\.?", re.DOTALL)
 
 
-def suggest_choices(root: TyperGroup) -> None:
-    """Let errors about values say what may have been meant, and no error move the cursor."""
-    for _, command in all_commands(root):
-        for one in command.params:
-            process = _of_given(one, _suggesting(one.process_value))
-            setattr(one, "process_value", process)  # noqa: B010 - of this parameter
-        for name in ("make_context", "resolve_command"):
-            if hasattr(command, name):
-                setattr(command, name, _printing(getattr(command, name)))
+def suggest_choices(command: TyperCommand | TyperGroup) -> None:
+    """Let errors about values of a command say what may have been meant, and no error move the cursor."""
+    for one in command.params:
+        process = _of_given(one, _suggesting(one.process_value))
+        setattr(one, "process_value", process)  # noqa: B010 - of this parameter
+    for name in ("make_context", "resolve_command"):
+        if hasattr(command, name):
+            setattr(command, name, _printing(getattr(command, name)))
 
 
 def _printing(parse: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,13 @@ from typer.core import TyperGroup
 
 from egressd.cli.reference.choices import suggest_choices
 from egressd.cli.reference.exitcodes import EXIT_CODES, exit_code_line
-from egressd.cli.reference.variables import all_commands, announce_variables, name_variables
+from egressd.cli.reference.latecommands import Command, LateCommands
+from egressd.cli.reference.variables import (
+    all_commands,
+    announce_variables,
+    help_by_option,
+    name_variables,
+)
 
 VARIABLES_LINE = (
     "Every option has an environment variable, which the command line wins over: EGRESSD_CONFIG_FILE is that "
@@ -26,15 +32,21 @@ class CommandLine(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        name_variables(self, os.environ)
-        suggest_choices(self)
-        for path, command in all_commands(self):
-            words = " ".join(path)
-            if words in EXIT_CODES:
-                command.epilog = exit_code_line(words)
+        self._shared = help_by_option(self)
+        self._complete((), self)
+        self.epilog = f"{self.epilog}\n\n{VARIABLES_LINE}"
+        self.commands = LateCommands(lambda name, command: self._complete((name,), command))
+
+    def _complete(self, words: tuple[str, ...], group: Command) -> None:
+        """Complete a command, and those below it."""
+        for path, command in all_commands(group, words):
+            name_variables(path, command, os.environ, shared=self._shared)
+            suggest_choices(command)
+            name = " ".join(path)
+            if name in EXIT_CODES:
+                command.epilog = exit_code_line(name)
             if path and path not in SILENT and not isinstance(command, TyperGroup):
                 setattr(command, "invoke", _announced(command.invoke))  # noqa: B010 - of this one command
-        self.epilog = f"{self.epilog}\n\n{VARIABLES_LINE}"
 
 
 def _announced(invoke: Callable[[typer.Context], Any]) -> Callable[[typer.Context], Any]:

@@ -44,31 +44,39 @@ OTHERS = re.compile(
 """What Kubernetes sets in every container for a service whose name begins with `egressd`."""
 
 
-def name_variables(root: TyperGroup, environ: Mapping[str, str]) -> None:
-    """Give each option of the command line its variable; one that is set is shown in help and errors."""
-    common = {long_name(one): one.help for one in _options(root)}
-    for path, command in all_commands(root):
-        for one in _options(command):
-            name = long_name(one)
-            if name in WITHOUT:
-                continue
-            own = path and not (name in SHARED and common.get(name) == one.help)
-            one.envvar = _variable((*path, name) if own else (name,))
-            one.show_envvar = one.envvar in environ
-            # click takes only blanks for separators.
-            setattr(one, "split_envvar_value", _split)  # noqa: B010 - the method of this one option
+def help_by_option(root: TyperGroup) -> Mapping[str, str | None]:
+    """Return the help of each option of the command line itself: one with the same is the same option."""
+    return {long_name(one): one.help for one in _options(root)}
+
+
+def name_variables(
+    path: tuple[str, ...],
+    command: TyperCommand | TyperGroup,
+    environ: Mapping[str, str],
+    *,
+    shared: Mapping[str, str | None],
+) -> None:
+    """Give each option of a command its variable; one that is set is shown in help and errors."""
+    for one in _options(command):
+        name = long_name(one)
+        if name in WITHOUT:
+            continue
+        own = path and not (name in SHARED and shared.get(name) == one.help)
+        one.envvar = _variable((*path, name) if own else (name,))
+        one.show_envvar = one.envvar in environ
+        # click takes only blanks for separators.
+        setattr(one, "split_envvar_value", _split)  # noqa: B010 - the method of this one option
 
 
 def all_commands(
-    root: TyperGroup, path: tuple[str, ...] = ()
+    root: TyperCommand | TyperGroup, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], TyperCommand | TyperGroup]]:
-    """Yield a group and every command below it, each with its words on a command line."""
+    """Yield a command and every one below it, each with its words on a command line."""
     yield path, root
-    for name, command in root.commands.items():
-        if isinstance(command, TyperGroup):
-            yield from all_commands(command, (*path, name))
-        elif isinstance(command, TyperCommand):
-            yield (*path, name), command
+    if isinstance(root, TyperGroup):
+        for name, command in root.commands.items():
+            if isinstance(command, TyperCommand | TyperGroup):
+                yield from all_commands(command, (*path, name))
 
 
 def long_name(option: TyperOption) -> str:
@@ -84,10 +92,13 @@ def known_variables(root: TyperGroup) -> tuple[str, ...]:
 
 def unknown_variables(root: TyperGroup, environ: Iterable[str]) -> tuple[str, ...]:
     """Name the variables that look like ours and mean nothing, with what may have been meant."""
-    known = known_variables(root)
+    own = {one.envvar for one in _options(root)}  # of the commands are few, and none is made for these
+    odd = [one for one in sorted(environ) if one.startswith(PREFIX) and one not in own]
+    odd = [one for one in odd if not OTHERS.fullmatch(one)]
+    known = known_variables(root) if odd else ()
     found = []
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known and not OTHERS.fullmatch(name):
+    for name in odd:
+        if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else "`man egressd` lists those that do"
             found.append(f"the environment variable {name[:100]} means nothing to egressd: {hint}")
