@@ -41,9 +41,8 @@ style: $(VENV)/.dev  ## Format, lint, types, floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: $(VENV)/.dev  ## CPU, wall time and memory beside Debian's prometheus-blackbox-exporter
-	$(BIN)/python -m bench.compare $(ARGS)
-	$(BIN)/python -m bench.daemon
+bench: $(VENV)/.dev  ## What it costs beside blackbox_exporter, a bare client, curl and openssl, with the goals: 10 minutes
+	$(BIN)/python -m bench $(ARGS)
 
 cost-record: $(VENV)/.dev  ## Record what a healthy target takes in calls and memory, which the tests hold it to
 	$(BIN)/python -m tests.cost.record

@@ -1,8 +1,9 @@
 """egressd compared with Debian's prometheus-blackbox-exporter: the same targets, DNS and web server.
 
-Figures are per run of 150 targets, medians of several alternating runs: CPU seconds of the program (start
-included), wall seconds from the start or first request to the last response, and peak resident memory. The
-exporter's client is not counted.
+Figures are per run of 150 targets, medians of several rounds in which each program runs once: CPU seconds of
+the program (start included), wall seconds from the start or first request to the last response, and peak
+resident memory. A ratio is the median of the rounds' ratios, so that a busy moment of the machine weighs on
+both. The exporter's client is not counted.
 """
 
 from __future__ import annotations
@@ -11,21 +12,20 @@ import argparse
 import json
 import os
 import pstats
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
 from bench.goals import Figure, print_goals
+from bench.network import EXPORTER, bench_network
 from bench.servers import (
     EXPORTER_PORT,
     HTTP_NAMES,
@@ -33,11 +33,9 @@ from bench.servers import (
     URLS,
     egressd_config,
     start_exporter,
-    start_servers,
 )
 from tests.servers.namespace import ServerNamespace, peak_memory_kib
 
-NEEDED = ("nginx", "dnsmasq", "prometheus-blackbox-exporter", "unshare", "nsenter", "ip")
 TARGETS = len(HTTPS_NAMES) + len(HTTP_NAMES)
 Table = dict[tuple[str, int, str], tuple[int, int, float, float, object]]
 """Statistics of cProfile: file, line, function; two call counts, own time, cumulative time, callers."""
@@ -84,23 +82,33 @@ def _probing(report: dict[str, Any]) -> float:
 
 
 def run_exporter(namespace: ServerNamespace) -> Cost:
-    """Start the exporter, probe every target by it once, and return its cost."""
+    """Probe every target by the exporter once and return its cost; every target must be up."""
+    cost, answered = ask_exporter(namespace, URLS)
+    if answered["up"] != TARGETS:
+        sys.exit(f"the exporter did not find all {TARGETS} targets up: {answered}")
+    return cost
+
+
+def ask_exporter(namespace: ServerNamespace, urls: Sequence[str]) -> tuple[Cost, Any]:
+    """Start the exporter and probe by it; return its cost, and what the client found."""
     pid = start_exporter(namespace)
-    client = [
-        *namespace.enter_command,
-        sys.executable,
-        str(Path(__file__).with_name("client.py")),
-        str(EXPORTER_PORT),
-    ]
-    asked = subprocess.run(client, input="\n".join(URLS), capture_output=True, text=True, check=False)
+    client = [sys.executable, str(Path(__file__).with_name("client.py")), str(EXPORTER_PORT)]
+    asked = subprocess.run(
+        [*namespace.enter_command, *client],
+        input="\n".join(urls),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if asked.returncode != 0:
-        sys.exit(f"the exporter did not find all {TARGETS} targets up\n{asked.stderr}")
-    wall = float(asked.stdout)
+        sys.exit(f"the exporter did not answer\n{asked.stderr}")
+    answered = json.loads(asked.stdout)
+    wall = float(answered["seconds"])
     cost = Cost(cpu=cpu_seconds(pid), wall=wall, peak_mib=peak_memory_kib(pid) / 1024, probing=wall)
     exporter = namespace.started.pop()
     exporter.terminate()
     exporter.wait()
-    return cost
+    return cost, answered
 
 
 def run_floor(namespace: ServerNamespace, urls: Sequence[str]) -> Cost:
@@ -132,33 +140,74 @@ def median(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def print_comparison(ours: Cost, theirs: Cost, single: Cost, start: Cost, floors: tuple[Cost, Cost]) -> None:
-    """Print both sets of figures and their ratios, then those that have a goal."""
+def cost_of_a_further(whole: Cost, first: Cost) -> float:
+    """Return CPU milliseconds per target after the first."""
+    return 1000 * (whole.cpu - first.cpu) / (TARGETS - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """The costs of each program, a round at the same place."""
+
+    egressd: Sequence[Cost]
+    exporter: Sequence[Cost]
+    single: Sequence[Cost]
+    """egressd with one target."""
+    version: Sequence[Cost]
+    """egressd without any work."""
+    floor: Sequence[Cost]
+    """A bare client."""
+    floor_single: Sequence[Cost]
+    """The same with one target."""
+
+    def ratio(self, figure: Callable[[Cost], float]) -> float:
+        """Return how many times the exporter's it is, in the median round."""
+        pairs = zip(self.egressd, self.exporter, strict=True)
+        return statistics.median(figure(mine) / figure(other) for mine, other in pairs)
+
+    def ratio_of_a_further(self) -> float:
+        """Return the same of a target after the first."""
+        rounds = zip(self.egressd, self.single, self.exporter, strict=True)
+        return statistics.median(
+            cost_of_a_further(mine, first) / (1000 * other.cpu / TARGETS) for mine, first, other in rounds
+        )
+
+
+def print_comparison(rounds: Rounds) -> tuple[Figure, ...]:
+    """Print both sets of figures and their ratios; return those that have a goal."""
+    ours, theirs, single = median(rounds.egressd), median(rounds.exporter), median(rounds.single)
+    start, floor, floor_single = median(rounds.version), median(rounds.floor), median(rounds.floor_single)
+    further = cost_of_a_further(ours, single)
     print(f"{'':34}{'egressd':>10}{'blackbox':>10}{'ratio':>8}")
-    further = 1000 * (ours.cpu - single.cpu) / (TARGETS - 1)
-    rows: tuple[tuple[str, float, float], ...] = (
-        ("CPU s, whole run", ours.cpu, theirs.cpu),
-        ("CPU ms per target", 1000 * ours.cpu / TARGETS, 1000 * theirs.cpu / TARGETS),
-        ("CPU ms per target after the first", further, 1000 * theirs.cpu / TARGETS),
-        ("s, first query to last response", ours.probing, theirs.probing),
-        ("wall s, with egressd's controls", ours.wall, theirs.wall),
-        ("peak resident MiB", ours.peak_mib, theirs.peak_mib),
+    per_target = 1000 * theirs.cpu / TARGETS
+    cpu = rounds.ratio(attrgetter("cpu"))
+    rows: tuple[tuple[str, float, float, float], ...] = (
+        ("CPU s, whole run", ours.cpu, theirs.cpu, cpu),
+        ("CPU ms per target", 1000 * ours.cpu / TARGETS, per_target, cpu),
+        ("CPU ms per target after the first", further, per_target, rounds.ratio_of_a_further()),
+        (
+            "s, first query to last response",
+            ours.probing,
+            theirs.probing,
+            rounds.ratio(attrgetter("probing")),
+        ),
+        ("wall s, with egressd's controls", ours.wall, theirs.wall, rounds.ratio(attrgetter("wall"))),
+        ("peak resident MiB", ours.peak_mib, theirs.peak_mib, rounds.ratio(attrgetter("peak_mib"))),
     )
-    for label, mine, other in rows:
-        print(f"{label:34}{mine:10.3f}{other:10.3f}{mine / other:8.2f}")
+    for label, mine, other, ratio in rows:
+        print(f"{label:34}{mine:10.3f}{other:10.3f}{ratio:8.2f}")
     print(f"\negressd --version: {start.cpu:.3f} s of CPU, {start.wall:.3f} s wall, {start.peak_mib:.0f} MiB")
     print(f"egressd --once, one target: {single.cpu:.3f} s of CPU, {single.peak_mib:.0f} MiB")
-    print_goals(
-        (
-            Figure(
-                label="CPU ms per target after the first, one sweep",
-                ours=further,
-                theirs=1000 * theirs.cpu / TARGETS,
-                floor=1000 * (floors[0].cpu - floors[1].cpu) / (TARGETS - 1),
-                goal=1.25,
-            ),
-            Figure(label="CPU s of --once with one target", ours=single.cpu, floor=floors[1].cpu, goal=0.35),
-        )
+    return (
+        Figure(
+            label="CPU ms per target after the first, one sweep",
+            ours=further,
+            theirs=per_target,
+            ratio=rounds.ratio_of_a_further(),
+            floor=cost_of_a_further(floor, floor_single),
+            goal=1.25,
+        ),
+        Figure(label="CPU s of --once with one target", ours=single.cpu, floor=floor_single.cpu, goal=0.35),
     )
 
 
@@ -201,14 +250,14 @@ def _builtin(function: str) -> str:
     return "built in: other"
 
 
-def run_alternately(runs: int, *measurements: Callable[[], Cost]) -> list[Cost]:
-    """Run each alternately, several times, and return the medians."""
+def run_in_turns(runs: int, *measurements: Callable[[], Cost]) -> list[list[Cost]]:
+    """Run each in turn, several rounds; return the costs of each."""
     costs: list[list[Cost]] = [[] for _ in measurements]
     for _ in range(runs):
         for measure_once, into in zip(measurements, costs, strict=True):
             into.append(measure_once())
             time.sleep(0.2)
-    return [median(one) for one in costs]
+    return costs
 
 
 def run_version(namespace: ServerNamespace) -> Cost:
@@ -217,10 +266,32 @@ def run_version(namespace: ServerNamespace) -> Cost:
     return Cost(cpu=completed.cpu_seconds, wall=completed.seconds, peak_mib=completed.peak_kib / 1024)
 
 
-def cache_bytecode(folder: Path) -> None:
-    """Let programs cache their bytecode as installed ones do, whatever the caller's environment."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+def measure(namespace: ServerNamespace, runs: int) -> tuple[Figure, ...]:
+    """Compare, and print where the time goes."""
+    config, single = egressd_config(namespace), egressd_config(namespace, first=1)
+    print(f"One sweep: {len(HTTPS_NAMES)} https and {len(HTTP_NAMES)} http targets, all healthy; ", end="")
+    print(f"median of {runs} rounds\n", flush=True)
+    ours, theirs, alone, version, floor, floor_single = run_in_turns(
+        runs,
+        lambda: run_egressd(namespace, config),
+        lambda: run_exporter(namespace),
+        lambda: run_egressd(namespace, single, targets=1),
+        lambda: run_version(namespace),
+        lambda: run_floor(namespace, URLS),
+        lambda: run_floor(namespace, URLS[:1]),
+    )
+    figures = print_comparison(
+        Rounds(
+            egressd=ours,
+            exporter=theirs,
+            single=alone,
+            version=version,
+            floor=floor,
+            floor_single=floor_single,
+        )
+    )
+    profile(namespace, config)
+    return figures
 
 
 def main() -> None:
@@ -228,38 +299,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare egressd with prometheus-blackbox-exporter.")
     parser.add_argument("--runs", type=int, default=5)
     runs: int = parser.parse_args().runs
-    missing = [
-        name for name in NEEDED if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None
-    ]
-    if missing:
-        print(f"SKIPPED: the bench needs {', '.join(missing)}")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        namespace = ServerNamespace.make(Path(folder))
-        if namespace.holder is None:
-            print("SKIPPED: the bench needs root, or user namespaces, for a network of its own")
-            return
-        try:
-            start_servers(namespace)
-            cache_bytecode(Path(folder))
-            config, single = egressd_config(namespace), egressd_config(namespace, first=1)
-            run_egressd(namespace, config)
-            print(f"{len(HTTPS_NAMES)} https and {len(HTTP_NAMES)} http targets, all healthy; ", end="")
-            print(f"median of {runs} runs\n", flush=True)
-            ours, theirs, alone, start, *floors = run_alternately(
-                runs,
-                lambda: run_egressd(namespace, config),
-                lambda: run_exporter(namespace),
-                lambda: run_egressd(namespace, single, targets=1),
-                lambda: run_version(namespace),
-                lambda: run_floor(namespace, URLS),
-                lambda: run_floor(namespace, URLS[:1]),
-            )
-            print_comparison(ours, theirs, alone, start, (floors[0], floors[1]))
-            profile(namespace, config)
-        finally:
-            namespace.close()
+    with bench_network(EXPORTER) as namespace:
+        print_goals(measure(namespace, runs))
 
 
 if __name__ == "__main__":

@@ -16,15 +16,12 @@ class Figure:
     ours: float
     theirs: float | None = None
     """blackbox_exporter's; None: it has no such thing."""
+    ratio: float | None = None
+    """How many times theirs, measured in turns or at the same time; None: the goal is no multiple."""
     floor: float | None = None
     """A bare client's; None: it has no such thing."""
     goal: float
-    """The most; with `theirs`, as a multiple of it."""
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times theirs."""
-        return None if self.theirs is None else self.ours / self.theirs
+    """The most; with a ratio, of that."""
 
     @property
     def is_met(self) -> bool:

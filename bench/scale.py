@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.compare import cache_bytecode
+from bench.goals import Figure
+from bench.network import bench_network
 from bench.scrape import site
-from bench.servers import start_servers
+from bench.servers import write_egressd_config
 from egressd import clock
 from egressd.metrics.exposition import Exposition
 from egressd.model.snapshot import Snapshot
@@ -29,8 +26,9 @@ from egressd.web.status.page import StatusPage
 from tests.servers.certificates import ZONE
 from tests.servers.namespace import ServerNamespace
 
-NEEDED = ("nginx", "dnsmasq", "unshare", "nsenter", "ip")
 MIB = 1024 * 1024
+LARGE = 5000
+"""Targets that there is a goal for."""
 LONGEST = 1800.0
 """Seconds that a sweep may take, on a slow machine."""
 
@@ -45,36 +43,11 @@ class Once:
     report_mib: float
 
 
-def write_config(folder: Path, targets: int) -> Path:
-    """Write a configuration with so many plain http targets, all on one server."""
-    endpoints = [
-        {
-            "id": f"p{number}",
-            "service": "Bench",
-            "host": f"p{number}.{ZONE}",
-            "port": 80,
-            "protocol": "http",
-            "roles": ["machine"],
-        }
-        for number in range(targets)
-    ]
-    root = str(folder / "root.pem")
-    config = {
-        "profiles": [],
-        "resolvers": ["127.0.0.1"],
-        "trust": {"store": root, "public_roots": root},
-        "probe": {"families": ["ipv4"]},
-        "endpoints": endpoints,
-    }
-    path = folder / f"scale-{targets}.yml"
-    path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-    return path
-
-
 def sweep(namespace: ServerNamespace, targets: int) -> Once:
     """Sweep once and check that every target was ok."""
     report = namespace.folder / "scale.json"
-    config = write_config(namespace.folder, targets)
+    rows = [(f"p{number}.{ZONE}", 80, "http") for number in range(targets)]
+    config = write_egressd_config(namespace, rows, name=f"scale-{targets}")
     done = namespace.egressd("--once", f"--config.file={config}", "--output", str(report), timeout=LONGEST)
     if done.code != 0:
         sys.exit(f"egressd did not find all {targets} targets ok:\n{done.stderr}")
@@ -88,7 +61,6 @@ def sweep(namespace: ServerNamespace, targets: int) -> Once:
 
 def print_sweeps(namespace: ServerNamespace, sizes: list[int]) -> None:
     """Print what sweeps cost; `each` is what a target adds to a sweep of one."""
-    sweep(namespace, 1)  # compiles what is imported
     single = sweep(namespace, 1)
     print_row("targets", "CPU s", "ms each", "wall s", "peak MiB", "KiB each", "report MiB")
     print_row("1", f"{single.cpu:.2f}", "", f"{single.wall:.1f}", f"{single.peak_mib:.0f}", "", "")
@@ -103,6 +75,20 @@ def print_sweeps(namespace: ServerNamespace, sizes: list[int]) -> None:
             f"{1024 * (cost.peak_mib - single.peak_mib) / (targets - 1):.1f}",
             f"{cost.report_mib:.1f}",
         )
+
+
+def measure(namespace: ServerNamespace) -> tuple[Figure, ...]:
+    """Sweep as many targets as there is a goal for."""
+    print(f"\n{LARGE} plain http targets, one sweep", flush=True)
+    single, cost = sweep(namespace, 1), sweep(namespace, LARGE)
+    return (
+        Figure(
+            label=f"CPU ms of each of {LARGE:,} plain http targets",
+            ours=1000 * (cost.cpu - single.cpu) / (LARGE - 1),
+            goal=1.2,
+        ),
+        Figure(label=f"MiB at the most for {LARGE:,} of them", ours=cost.peak_mib, goal=96),
+    )
 
 
 def print_row(*cells: str) -> None:
@@ -145,22 +131,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--targets", type=int, nargs="+", default=[1000, 5000, 20_000])
     sizes: list[int] = parser.parse_args().targets
-    where = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    if missing := [name for name in NEEDED if shutil.which(name, path=where) is None]:
-        print(f"SKIPPED: the bench needs {', '.join(missing)}")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        namespace = ServerNamespace.make(Path(folder))
-        if namespace.holder is None:
-            print("SKIPPED: the bench needs root, or user namespaces, for a network of its own")
-            return
-        try:
-            start_servers(namespace)
-            cache_bytecode(Path(folder))
-            print_sweeps(namespace, sizes)
-        finally:
-            namespace.close()
+    with bench_network() as namespace:
+        print_sweeps(namespace, sizes)
     tune_garbage_collector()  # as the daemon does
     print_shown(sizes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.servers.certificates import ZONE, LeafSpec, authority, leaf
@@ -12,6 +13,9 @@ ADDRESS = "20.60.7.7"
 """A public address, assigned to loopback in the namespace."""
 HTTPS_NAMES = tuple(f"s{number}.{ZONE}" for number in range(130))
 HTTP_NAMES = tuple(f"p{number}.{ZONE}" for number in range(20))
+LOST_ZONE = f"lost.{ZONE}"
+LOST_ADDRESS = "20.60.8.8"
+"""An address that packets to are dropped without an answer."""
 URLS = (*(f"https://{name}/" for name in HTTPS_NAMES), *(f"http://{name}/" for name in HTTP_NAMES))
 EXPORTER_PORT = 9115
 
@@ -32,7 +36,8 @@ def start_servers(namespace: ServerNamespace) -> None:
 def _start_dns(namespace: ServerNamespace) -> None:
     command = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null"]
     command += ["--bind-interfaces", "--listen-address=127.0.0.1", "--port=53", "--pid-file="]
-    command += [f"--address=/{ZONE}/{ADDRESS}", "--user=", "--group=", "--log-facility=-"]
+    command += [f"--address=/{ZONE}/{ADDRESS}", f"--address=/{LOST_ZONE}/{LOST_ADDRESS}"]
+    command += ["--user=", "--group=", "--log-facility=-"]
     namespace.start(*command, tcp=(53,), udp=(53,))
 
 
@@ -58,16 +63,23 @@ def _start_nginx(namespace: ServerNamespace) -> None:
 def egressd_config(namespace: ServerNamespace, *, first: int | None = None) -> Path:
     """Write the configuration of egressd (the `first` targets only): IPv4, and the same DNS server."""
     rows = [(name, 443, "https") for name in HTTPS_NAMES] + [(name, 80, "http") for name in HTTP_NAMES]
+    return write_egressd_config(namespace, rows[:first], name=f"egressd-{len(rows[:first])}")
+
+
+def write_egressd_config(
+    namespace: ServerNamespace, rows: Sequence[tuple[str, int, str]], *, name: str
+) -> Path:
+    """Write a configuration with these targets: host, port and protocol of each."""
     endpoints = [
         {
-            "id": name.split(".", maxsplit=1)[0],
+            "id": host.split(".", maxsplit=1)[0],
             "service": "Bench",
-            "host": name,
+            "host": host,
             "port": port,
             "protocol": protocol,
             "roles": ["machine"],
         }
-        for name, port, protocol in rows[:first]
+        for host, port, protocol in rows
     ]
     root = str(namespace.folder / "root.pem")
     config = {
@@ -77,7 +89,7 @@ def egressd_config(namespace: ServerNamespace, *, first: int | None = None) -> P
         "probe": {"families": ["ipv4"]},
         "endpoints": endpoints,
     }
-    path = namespace.folder / f"egressd-{len(endpoints)}.yml"
+    path = namespace.folder / f"{name}.yml"
     path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     return path
 

@@ -36,8 +36,12 @@ class Cost(Struct, frozen=True, kw_only=True):
     """Modules that a healthy `--once` imports."""
     classes: int
     """Classes that it has at its end."""
+    imported: Mapping[str, int]
+    """Those modules, with the classes that each makes."""
     functions: Mapping[str, float]
-    """Calls by function."""
+    """Calls by function; of one in C, by the function that calls it, too."""
+    files: Mapping[str, float]
+    """Bytes of the result by the file that made them."""
 
 
 def python_version() -> str:
@@ -78,9 +82,7 @@ def measure_cost(folder: Path) -> Cost:
         started = _run("tests.cost.start", "--once", *one, *output)
     few, many = swept[str(FEW)], swept[str(MANY)]
     totals = {number: sum(swept[str(number)]["calls"].values()) for number in (FEW, SOME, MANY)}
-    functions = {
-        name: (times - few["calls"].get(name, 0)) / (MANY - FEW) for name, times in many["calls"].items()
-    }
+    functions = _per_target(few["calls"], many["calls"])
     return Cost(
         calls=sum(functions.values()),
         calls_among_few=(totals[SOME] - totals[FEW]) / (SOME - FEW),
@@ -89,8 +91,14 @@ def measure_cost(folder: Path) -> Cost:
         kept_bytes=(many["kept_bytes"] - few["kept_bytes"]) / (MANY - FEW),
         modules=len(started["modules"]),
         classes=started["classes"],
+        imported=started["modules"],
         functions=functions,
+        files=_per_target(few["files"], many["files"]),
     )
+
+
+def _per_target(few: Mapping[str, int], many: Mapping[str, int]) -> Mapping[str, float]:
+    return {name: (found - few.get(name, 0)) / (MANY - FEW) for name, found in many.items()}
 
 
 def _run(module: str, *arguments: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,10 +11,10 @@ import msgspec
 
 from tests.cost.measure import ROOT, Cost, measure_cost, python_version
 
-WORTH_RECORDING = 2.0
-"""Calls per target below which a function is left out of the file."""
+FEW_CALLS, FEW_BYTES = 2.0, 100.0
+"""What a function or a file takes per target at the least to be recorded."""
 NAMED = 15
-"""Functions in a message."""
+"""Rows in a message."""
 FIGURES = ("calls", "calls_among_few", "calls_among_many", "most_bytes", "kept_bytes", "modules", "classes")
 
 
@@ -31,19 +31,46 @@ def read(version: str) -> Cost | None:
 
 def write(cost: Cost) -> None:
     """Record a cost, one figure a line."""
-    often = {name: times for name, times in cost.functions.items() if times >= WORTH_RECORDING}
-    functions = {name: round(often[name], 1) for name in sorted(often)}
-    figures = {name: round(getattr(cost, name)) for name in FIGURES}
-    text = msgspec.json.format(msgspec.json.encode({**figures, "functions": functions}), indent=1)
-    path_of(python_version()).write_bytes(text + b"\n")
+    recorded = {
+        **{name: round(getattr(cost, name)) for name in FIGURES},
+        "imported": dict(sorted(cost.imported.items())),
+        "functions": _large(cost.functions, FEW_CALLS),
+        "files": _large(cost.files, FEW_BYTES),
+    }
+    path_of(python_version()).write_bytes(
+        msgspec.json.format(msgspec.json.encode(recorded), indent=1) + b"\n"
+    )
+
+
+def _large(found: Mapping[str, float], least: float) -> Mapping[str, float]:
+    return {name: round(found[name], 1) for name in sorted(found) if found[name] >= least}
 
 
 def grown(before: Cost, now: Cost) -> Sequence[str]:
     """Return the functions that are called more often than was recorded, the largest growth first."""
-    was = {name: before.functions.get(name, WORTH_RECORDING) for name in now.functions}
-    more = {name: times - was[name] for name, times in now.functions.items()}
-    most = sorted((name for name in more if more[name] > 0.5), key=more.__getitem__, reverse=True)
-    return [f"{was[name]:8.1f} -> {now.functions[name]:8.1f}  {name}" for name in most[:NAMED]]
+    return _grown(before.functions, now.functions, FEW_CALLS, noise=0.5)
+
+
+def files_grown(before: Cost, now: Cost) -> Sequence[str]:
+    """Return the files whose objects take more bytes than was recorded, the largest growth first."""
+    return _grown(before.files, now.files, FEW_BYTES, noise=FEW_BYTES)
+
+
+def imports_grown(before: Cost, now: Cost) -> Sequence[str]:
+    """Return the modules that are new, and those with more classes than was recorded."""
+    news = [f"{'new':>20}  {name}" for name in sorted(now.imported.keys() - before.imported.keys())]
+    known = {name: classes for name, classes in now.imported.items() if name in before.imported}
+    return [*news, *_grown(before.imported, known, 0.0, noise=0.0)][: 2 * NAMED]
+
+
+def _grown(
+    before: Mapping[str, float], now: Mapping[str, float], least: float, *, noise: float
+) -> Sequence[str]:
+    """Return rows of what has grown; what was not recorded was less than `least`."""
+    was = {name: before.get(name, least) for name in now}
+    more = {name: found - was[name] for name, found in now.items()}
+    most = sorted((name for name in more if more[name] > noise), key=more.__getitem__, reverse=True)
+    return [f"{was[name]:8.1f} -> {now[name]:8.1f}  {name}" for name in most[:NAMED]]
 
 
 def main() -> None:

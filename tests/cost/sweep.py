@@ -1,9 +1,11 @@
 """Count what warm sweeps of the lab take: a program, so that nothing else runs in its process.
 
 `python -m tests.cost.sweep lab.yml 10 40` sweeps 10 targets and 40, each some times, and prints as JSON, for
-each number, the calls of each function, and the memory that a sweep takes at its most and keeps.
+each number, the calls of each function, and the memory that a sweep takes at its most and keeps. A call of a
+function in C counts for the function that makes it, so that a loop is found where it is.
 
-Where this host pauses, what was probed meanwhile is probed again: what counts is what two sweeps agree on.
+Where this host pauses for a share of the shortest time limit, what was probed meanwhile is probed again: the
+limits are long, and what counts is what two sweeps agree on.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import threading
 import tracemalloc
 import zlib
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from operator import itemgetter
 from pathlib import Path
 from types import FrameType
@@ -37,6 +39,9 @@ from egressd.report.saved import to_json
 
 Found = TypeVar("Found")
 MOST_ROUNDS = 8
+LONG = ("dns_timeout", "connect_timeout", "tls_timeout", "http_timeout")
+PATIENT = {**dict.fromkeys(LONG, "60s"), "deadline": "300s"}
+"""Limits under which a busy host has no pauses."""
 AGREE = 1.01
 """Two sweeps that differ by no more say what a sweep costs."""
 
@@ -48,6 +53,7 @@ def settings_for(lab: Path, catalog: Catalog, targets: int) -> Settings:
     hosts = sorted(names, key=crc32_of)  # so that the first ones are as the last ones
     document = yaml.safe_load(lab.read_text(encoding="utf-8"))
     document |= {
+        "probe": document["probe"] | PATIENT,
         "profiles": [],
         "overrides": [],
         "values": {},
@@ -84,7 +90,7 @@ def count_calls(settings: Settings, catalog: Catalog) -> Counter[str]:
         if event == "call":
             calls[frame.f_code] += 1
         elif event == "c_call":
-            calls[getattr(argument, "__qualname__", "?")] += 1
+            calls[frame.f_code, getattr(argument, "__qualname__", "?")] += 1
 
     threading.setprofile(count)
     sys.setprofile(count)
@@ -94,19 +100,26 @@ def count_calls(settings: Settings, catalog: Catalog) -> Counter[str]:
         sys.setprofile(None)
         threading.setprofile(None)
     named: Counter[str] = Counter()
-    for code, times in calls.items():
-        named[f"built in: {code}" if isinstance(code, str) else name_of(code)] += times
+    for called, times in calls.items():
+        named[name_of(called)] += times
     return named
 
 
-def name_of(code: Any) -> str:
-    """Return file and function, without the folder where Python or its packages are."""
-    known = max((one for one in sys.path if code.co_filename.startswith(f"{one}/")), key=len, default="")
-    return f"{code.co_filename.removeprefix(known).lstrip('/')} {code.co_qualname}"
+def name_of(called: Any) -> str:
+    """Return file and function; of one in C, those that call it, as they are where to look."""
+    code, in_c = called if isinstance(called, tuple) else (called, None)
+    return f"{short(code.co_filename)} {code.co_qualname}" + ("" if in_c is None else f" > {in_c}")
 
 
-def measure_memory(settings: Settings, catalog: Catalog) -> tuple[int, int]:
-    """Return the bytes that a sweep takes at its most, and keeps."""
+@cache
+def short(path: str) -> str:
+    """Return a path without the folder where Python or its packages are."""
+    known = max((one for one in sys.path if path.startswith(f"{one}/")), key=len, default="")
+    return path.removeprefix(known).lstrip("/")
+
+
+def measure_memory(settings: Settings, catalog: Catalog) -> tuple[int, int, Mapping[str, int]]:
+    """Return the bytes that a sweep takes at its most, and keeps; of the latter, by file that made them."""
     gc.collect()
     gc.disable()  # when it collects decides what there is at the most
     tracemalloc.start()
@@ -116,9 +129,10 @@ def measure_memory(settings: Settings, catalog: Catalog) -> tuple[int, int]:
     gc.enable()
     gc.collect()
     kept = tracemalloc.get_traced_memory()[0]
+    files = tracemalloc.take_snapshot().statistics("filename")
     tracemalloc.stop()
     del found
-    return most - before, kept - before
+    return most - before, kept - before, {short(one.traceback[0].filename): one.size for one in files}
 
 
 def repeat(measure: Callable[[], Found], size: Callable[[Found], int]) -> Found:
@@ -140,9 +154,9 @@ def main() -> None:
     for number in numbers:
         settings = settings_for(lab, catalog, number)
         sweep(settings, catalog)  # what is made once for many sweeps is not of interest
-        most, kept = repeat(partial(measure_memory, settings, catalog), size=itemgetter(0))
+        most, kept, files = repeat(partial(measure_memory, settings, catalog), size=itemgetter(0))
         calls = repeat(partial(count_calls, settings, catalog), size=Counter.total)
-        figures[number] = {"calls": calls, "most_bytes": most, "kept_bytes": kept}
+        figures[number] = {"calls": calls, "most_bytes": most, "kept_bytes": kept, "files": files}
     json.dump(figures, sys.stdout)
 
 
