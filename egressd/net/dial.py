@@ -46,12 +46,11 @@ class TcpStream:
         if self._returned:
             data, self._returned = self._returned[:n], self._returned[n:]
             return data
-        await self.turn.share()
         while (received := self._receive(n)) is None:
             self.turn.pause()
             await until_readable(self._sock)
             self.turn.resume()
-            await self.turn.share()
+        await self.turn.share()
         return received
 
     def _receive(self, n: int) -> bytes | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from egressd.model.observation import Certificate, ChainFacts, Failure, TlsAlert, TlsObservation
 from egressd.net.scrub import scrub
 from egressd.net.sockets.errors import PhaseError, detail_of, failure_of
+from egressd.net.sockets.literal import parse_literal
 from egressd.net.stopwatch import Stopwatch
 from egressd.net.stream import ByteStream, TlsAlertError
 from egressd.net.tls.alerts import alert_from_openssl, openssl_reason
@@ -191,11 +191,7 @@ def _facts(
 
 def _sni(host: str) -> str:
     """Return the SNI sent; empty for an address (RFC 6066 section 3)."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return ""
+    return host if parse_literal(host) is None else ""
 
 
 def _invalid_name(watch: Stopwatch, host: str, alpn: tuple[str, ...], error: Exception) -> TlsObservation:

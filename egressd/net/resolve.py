@@ -7,7 +7,6 @@ tells a filtered port from a filtered name.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,6 +21,7 @@ from egressd.net.dns.message import RecordType, ResponseMessage, parse_name
 from egressd.net.dns.query import DnsQuerySession, QueryResult
 from egressd.net.scrub import scrub
 from egressd.net.sockets.errors import PhaseError, detail_of
+from egressd.net.sockets.literal import parse_literal
 from egressd.net.stopwatch import Stopwatch
 from egressd.wording import host_port
 
@@ -141,9 +141,8 @@ def _observe(
 
 def literal_address(name: str, rtype: RecordType, watch: Stopwatch) -> DnsObservation | None:
     """Return the observation of a host that is an IP address; None for a name."""
-    try:
-        address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
-    except ValueError:
+    address = parse_literal(name.removeprefix("[").removesuffix("]"))
+    if address is None:
         return None
     fits = (address.version == 4) == (rtype == "A")
     return DnsObservation(

@@ -104,7 +104,9 @@ class Conversation(Struct, kw_only=True):
             timeout=self.deadline.left(self.context.limits.http_timeout),
         )
         first = self.repeat_alpn is None and self.deadline.left(1.0) > 0.0
-        if observation.retry_version is None or not first:
+        if observation.retry_version is None:
+            return self._record(observation, self.stream)
+        if not first:
             return self._record(replace(observation, retry_version=None), self.stream)
         self.repeat_alpn = ALPN_HTTP1 if observation.retry_version == "1.1" else ALPN
         self._record(replace(observation, failure=None), self.stream)

@@ -94,6 +94,7 @@ class ResponseMessage(Struct, frozen=True, kw_only=True):
         return None if self.addresses else Failure.NODATA
 
 
+@lru_cache(maxsize=4096)
 def parse_name(text: str) -> dns.name.Name:
     """Parse a host name into an absolute DNS name, letters outside ASCII in IDNA.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 from typing import Literal
 
 import dns.name
@@ -22,6 +21,7 @@ from egressd.net.dial import TcpStream, dial
 from egressd.net.dns.message import QueryMessage, RecordType, ResponseMessage, make_query, parse_response
 from egressd.net.sockets.datagram import Datagrams
 from egressd.net.sockets.errors import PhaseError, phase_error
+from egressd.net.sockets.literal import parse_literal
 from egressd.net.stopwatch import Stopwatch
 
 _UDP_STEPS: tuple[tuple[bool, float], ...] = ((True, 0.15), (True, 0.45), (False, 0.7))
@@ -293,7 +293,8 @@ def _content(answer: ResponseMessage) -> tuple[str, frozenset[str]]:
 
 
 def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    parsed = parse_literal(address.partition("%")[0])
+    return parsed is not None and parsed.is_loopback
 
 
 async def _read_exactly(stream: TcpStream, size: int) -> bytes:

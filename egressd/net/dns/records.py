@@ -114,19 +114,12 @@ def read_answer(
         UNREADABLE: a record that answers can't be read.
     """
     answering = [one for one in section if one.kind in (rtype, _CNAME) and one.rdclass == _IN]
+    read = answering[:_MAX_READ]
     pointer = None if asked_at is None else (_POINTER << 8 | asked_at).to_bytes(2)
-    found: dict[tuple[dns.name.Name, int], list[Record]] = {}
-    for one in answering[:_MAX_READ]:
-        is_name = data[one.owner : one.owner + 2] == pointer
-        owner = name if is_name else read_name(data, one.owner)[0]
-        found.setdefault((owner, one.kind), []).append(one)
-    cnames: list[str] = []
-    ttls: list[int] = []
-    while len(cnames) < MAX_CNAMES and (aliases := found.get((name, _CNAME))):
-        name, _ = read_name(data, aliases[0].start)
-        cnames.append(scrub(name.to_text(omit_final_dot=True), 255))
-        ttls.append(_ttl(aliases[0]))
-    records = found.get((name, rtype), [])
+    others = [one for one in read if one.kind == _CNAME or data[one.owner : one.owner + 2] != pointer]
+    aliases, records = _follow(data, read, name, rtype, pointer) if others else ([], read)
+    cnames = [alias for alias, _ in aliases]
+    ttls = [ttl for _, ttl in aliases]
     addresses = dict.fromkeys(_address(data[one.start : one.end], rtype) for one in records)
     return AnswerRecords(
         addresses=tuple(addresses)[:MAX_ADDRESSES],
@@ -134,6 +127,22 @@ def read_answer(
         ttl=min((*ttls, *map(_ttl, records)), default=None),
         complete=len(answering) <= _MAX_READ,
     )
+
+
+def _follow(
+    data: bytes, read: list[Record], name: dns.name.Name, rtype: int, pointer: bytes | None
+) -> tuple[list[tuple[str, int]], list[Record]]:
+    """Return the CNAMEs from a name on, with their TTLs, and the records of the last."""
+    found: dict[tuple[dns.name.Name, int], list[Record]] = {}
+    for one in read:
+        is_name = data[one.owner : one.owner + 2] == pointer
+        owner = name if is_name else read_name(data, one.owner)[0]
+        found.setdefault((owner, one.kind), []).append(one)
+    aliases: list[tuple[str, int]] = []
+    while len(aliases) < MAX_CNAMES and (cname := found.get((name, _CNAME))):
+        name, _ = read_name(data, cname[0].start)
+        aliases.append((scrub(name.to_text(omit_final_dot=True), 255), _ttl(cname[0])))
+    return aliases, found.get((name, rtype), [])
 
 
 def read_name(data: bytes, position: int) -> tuple[dns.name.Name, int]:

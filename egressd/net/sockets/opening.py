@@ -52,11 +52,10 @@ def open_socket(family: socket.AddressFamily, kind: socket.SocketKind, source: S
         PhaseError: the source is not on this host, or no socket can be opened.
     """
     try:
-        sock = socket.socket(family, kind)
+        sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     except OSError as error:
         raise phase_error(error) from None
     try:
-        sock.setblocking(False)
         queue_icmp(sock)
         bind_to(sock, source)
     except BaseException:

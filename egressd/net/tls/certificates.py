@@ -7,7 +7,6 @@ raises.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import warnings
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -22,6 +21,7 @@ from msgspec import Struct
 from egressd.clock import now, timestamp
 from egressd.model.observation import Certificate
 from egressd.net.scrub import scrub
+from egressd.net.sockets.literal import parse_literal
 from egressd.net.tls.cache import SizedCache
 from egressd.net.tls.der import RawCertificate, read_certificate
 from egressd.net.tls.signatures import is_signed_by
@@ -70,9 +70,9 @@ class ParsedCertificate(Struct, frozen=True, kw_only=True, eq=False):
         """Return whether a subjectAltName matches a host (RFC 6125); None: the names can't be read."""
         if self.has_names is None:
             return None
-        address = _canonical_address(host)
+        address = parse_literal(host)
         if address is not None:
-            return address in self.addresses
+            return str(address) in self.addresses
         return any(host_matches(name, host) for name in self.dns_names)
 
     def common_name_matches(self, host: str) -> bool:
@@ -265,10 +265,3 @@ def _first(texts: Iterable[str], *, each: int, together: int) -> tuple[str, ...]
     cut = [scrub(one, each) for one in texts]
     ends = accumulate(map(len, cut))
     return tuple(one for one, end in zip(cut, ends, strict=True) if end <= together)
-
-
-def _canonical_address(host: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return None

@@ -7,6 +7,7 @@ or 1.3 answers each with a ServerHello; the key shares are random, so no session
 from __future__ import annotations
 
 import secrets
+import struct
 from enum import StrEnum
 
 X25519, P256, X25519_MLKEM768 = 0x001D, 0x0017, 0x11EC
@@ -79,10 +80,10 @@ def _share(group: int, key: bytes) -> bytes:
 
 def _mlkem_key() -> bytes:
     """Return an ML-KEM-768 key that passes the check of FIPS 203 section 7.2: coefficients below q."""
-    bits = 0
-    for index in range(_MLKEM_COEFFICIENTS):
-        bits |= secrets.randbelow(_MLKEM_Q) << (12 * index)
-    return bits.to_bytes(_MLKEM_COEFFICIENTS * 12 // 8, "little") + secrets.token_bytes(_MLKEM_SEED)
+    words = struct.unpack(f"!{_MLKEM_COEFFICIENTS}I", secrets.token_bytes(4 * _MLKEM_COEFFICIENTS))
+    found = [one % _MLKEM_Q for one in words]
+    pairs = (low | high << 12 for low, high in zip(found[::2], found[1::2], strict=True))
+    return b"".join(one.to_bytes(3, "little") for one in pairs) + secrets.token_bytes(_MLKEM_SEED)
 
 
 def _padding(missing: int) -> bytes:

@@ -12,9 +12,13 @@ HEADER = 5
 HEAD_LIMIT = 512
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 _TYPES = frozenset({CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, 24})
+_ENDS_CLEARTEXT = frozenset({CHANGE_CIPHER_SPEC, APPLICATION_DATA})
+_ALERT_SIZE = 2
+"""Bytes of an alert; encrypted ones are longer."""
 _MAX_PAYLOAD = 16384 + 2048
 """A record's payload, the expansion of TLS 1.2 included (RFC 5246 section 6.2.3)."""
 SERVER_HELLO, CERTIFICATE_REQUEST = 2, 13
+_MESSAGE_HEADER = 4
 _SUPPORTED_VERSIONS = 43
 _VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
 FATAL = 2
@@ -30,17 +34,16 @@ class RecordScanner:
         self.records = 0
         self.alert: TlsAlert | None = None
         """The fatal alert, else the last warning."""
-        self.version: str | None = None
-        """The version chosen by the ServerHello."""
-        self.server_hello = False
-        self.certificate_request = False
         self.broken = False
         """Whether bytes came that are no TLS record."""
-        self._header = bytearray()
+        self._header = b""
+        """The start of a header whose rest has not come."""
         self._remaining = 0
         self._kind = 0
+        self._reads = False
+        """Whether the payload of the record is read, and not passed over."""
         self._cleartext = True
-        self._alert = bytearray()
+        self._alert = b""
         self._messages = _HandshakeScanner()
 
     @property
@@ -53,48 +56,63 @@ class RecordScanner:
         self.size += len(data)
         if len(self.head) < HEAD_LIMIT:
             self.head += data[: HEAD_LIMIT - len(self.head)]
-        position = 0
-        while position < len(data) and not self.broken:
-            position += (
-                self._read_payload(data, position) if self._remaining else self._read_header(data, position)
-            )
+        if self._header:
+            data, self._header = self._header + data, b""
+        position, end = 0, len(data)
+        while position < end and not self.broken:
+            if not self._remaining:
+                position += self._read_header(data, position)
+                continue
+            stop = min(end, position + self._remaining)
+            if self._reads:
+                self._read_payload(data[position:stop])
+            self._remaining -= stop - position
+            position = stop
 
     def _read_header(self, data: bytes, position: int) -> int:
-        """Read bytes of a record header; return how many."""
-        taken = data[position : position + HEADER - len(self._header)]
-        self._header += taken
-        self.broken = not _may_be_header(self._header)
-        if len(self._header) == HEADER and not self.broken:
-            self._kind = self._header[0]
-            self._remaining = int.from_bytes(self._header[3:5], "big")
-            self._header.clear()
-            self._alert.clear()
+        """Read a record header, or the start of one; return its bytes."""
+        header = data[position : position + HEADER]
+        if not _may_be_header(header):
+            self.broken = True
+        elif len(header) < HEADER:
+            self._header = header
+        else:
+            self._kind, self._remaining = header[0], int.from_bytes(header[3:])
+            self._alert = b""
             self.records += 1
-            self._cleartext = self._cleartext and self._kind not in {CHANGE_CIPHER_SPEC, APPLICATION_DATA}
-        return len(taken)
+            self._cleartext = self._cleartext and self._kind not in _ENDS_CLEARTEXT
+            self._reads = (self._kind == ALERT and self._remaining == _ALERT_SIZE) or (
+                self._kind == HANDSHAKE and self._cleartext
+            )
+        return len(header)
 
-    def _read_payload(self, data: bytes, position: int) -> int:
-        """Read bytes of a record payload; return how many."""
-        end = min(len(data), position + self._remaining)
-        if self._kind == ALERT and self._remaining + len(self._alert) == 2:
-            self._read_alert(data[position:end])
-        elif self._kind == HANDSHAKE and self._cleartext:
-            self._messages.feed(data[position:end])
-            self._copy_results()
-        self._remaining -= end - position
-        return end - position
+    def _read_payload(self, payload: bytes) -> None:
+        """Read bytes of a payload that is in cleartext, or an alert."""
+        if self._kind == ALERT:
+            self._read_alert(payload)
+        else:
+            self._messages.feed(payload)
 
     def _read_alert(self, data: bytes) -> None:
-        """Read an alert of two bytes; encrypted ones are longer."""
         self._alert += data
-        if len(self._alert) < 2 or (self.alert is not None and self.alert.level == FATAL):
+        if len(self._alert) < _ALERT_SIZE or (self.alert is not None and self.alert.level == FATAL):
             return
         self.alert = TlsAlert(level=self._alert[0], description=self._alert[1])
 
-    def _copy_results(self) -> None:
-        self.server_hello = self._messages.server_hello
-        self.certificate_request = self._messages.certificate_request
-        self.version = self._messages.version
+    @property
+    def server_hello(self) -> bool:
+        """Whether a ServerHello began."""
+        return self._messages.server_hello
+
+    @property
+    def certificate_request(self) -> bool:
+        """Whether a CertificateRequest began."""
+        return self._messages.certificate_request
+
+    @property
+    def version(self) -> str | None:
+        """The version chosen by the ServerHello."""
+        return self._messages.version
 
     @property
     def head_text(self) -> str:
@@ -109,45 +127,48 @@ class _HandshakeScanner:
         self.server_hello = False
         self.certificate_request = False
         self.version: str | None = None
-        self._header = bytearray()
+        self._header = b""
+        """The start of a header whose rest has not come."""
         self._remaining = 0
-        self._hello: bytearray | None = None
+        self._hello: bytes | None = None
+        """What came of a ServerHello."""
 
     def feed(self, data: bytes) -> None:
-        position = 0
-        while position < len(data):
-            position += (
-                self._read_body(data, position) if self._remaining else self._read_header(data, position)
-            )
+        if self._header:
+            data, self._header = self._header + data, b""
+        position, end = 0, len(data)
+        while position < end:
+            if not self._remaining:
+                position += self._read_header(data[position : position + _MESSAGE_HEADER])
+                continue
+            stop = min(end, position + self._remaining)
+            self._remaining -= stop - position
+            if self._hello is not None:
+                self._read_hello(data[position:stop])
+            position = stop
 
-    def _read_header(self, data: bytes, position: int) -> int:
-        taken = data[position : position + 4 - len(self._header)]
-        self._header += taken
-        if len(self._header) == 4:
-            kind, self._remaining = self._header[0], int.from_bytes(self._header[1:], "big")
-            self._header.clear()
+    def _read_header(self, header: bytes) -> int:
+        """Read the header of a message, or the start of one; return its bytes."""
+        if len(header) < _MESSAGE_HEADER:
+            self._header = header
+        else:
+            kind, self._remaining = header[0], int.from_bytes(header[1:])
             self.server_hello |= kind == SERVER_HELLO
             self.certificate_request |= kind == CERTIFICATE_REQUEST
-            self._hello = bytearray() if kind == SERVER_HELLO and self._remaining <= HEAD_LIMIT else None
-        return len(taken)
+            self._hello = b"" if kind == SERVER_HELLO and self._remaining <= HEAD_LIMIT else None
+        return len(header)
 
-    def _read_body(self, data: bytes, position: int) -> int:
-        taken = data[position : position + self._remaining]
-        self._remaining -= len(taken)
-        if self._hello is not None:
-            self._hello += taken
-            if self._remaining == 0:
-                self.version = server_hello_version(bytes(self._hello))
-        return len(taken)
+    def _read_hello(self, body: bytes) -> None:
+        self._hello = (self._hello or b"") + body
+        if self._remaining == 0:
+            self.version = server_hello_version(self._hello)
 
 
-def _may_be_header(header: bytearray) -> bool:
-    """Return whether this may be the start of a record header."""
-    if header[:1] and header[0] not in _TYPES:
+def _may_be_header(header: bytes) -> bool:
+    """Return whether this may be a record header, or the start of one."""
+    if header[0] not in _TYPES or (len(header) > 1 and header[1] != 3):
         return False
-    if header[1:2] and header[1] != 3:
-        return False
-    return len(header) < HEADER or int.from_bytes(header[3:5], "big") <= _MAX_PAYLOAD
+    return len(header) < HEADER or int.from_bytes(header[3:]) <= _MAX_PAYLOAD
 
 
 def server_hello_version(body: bytes) -> str | None:

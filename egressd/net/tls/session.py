@@ -127,8 +127,8 @@ class TlsStream:
         if self._returned:
             data, self._returned = self._returned[:n], self._returned[n:]
             return data
+        fed = False
         while True:
-            await self.turn.share()
             try:
                 data = self._tls.read(n)
             except ssl.SSLWantReadError:
@@ -146,8 +146,11 @@ class TlsStream:
                     self.close_notify = True
                 self._read_size = READ_SIZE if len(data) >= _FIRST_READ else _FIRST_READ
                 self.without_data = 0
+                if not fed:  # what feeds has taken its turn
+                    await self.turn.share()
                 return data
             await self._feed()
+            fed = True
 
     async def write(self, data: bytes) -> None:
         """Send all bytes.
