@@ -23,7 +23,10 @@ LATE_MODULES = (
     "stringprep",
     "unicodedata",
 )
-"""For the dates and names of certificates, for host names, HTTP/2 and threads."""
+"""For the dates and names of certificates, for host names, HTTP/2 and threads.
+
+Not h2, which few servers need: an import that fails for want of a descriptor is said to be that.
+"""
 
 
 def import_late_modules() -> None:

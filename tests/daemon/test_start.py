@@ -36,6 +36,7 @@ UNNEEDED = (
     "egressd.standing",
     "egressd.state",
     "egressd.web",
+    "h2",
     "jinja2",
     "markdown_it",
     "prometheus_client",

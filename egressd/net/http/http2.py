@@ -1,47 +1,56 @@
-"""An HTTP/2 client over an open stream, for one request (RFC 9113), by hyper-h2."""
+"""An HTTP/2 client over an open stream, for one request (RFC 9113)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
-
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.errors import ErrorCodes
-from h2.events import (
-    DataReceived,
-    Event,
-    InformationalResponseReceived,
-    ResponseReceived,
-    StreamEnded,
-    StreamReset,
-)
-from h2.exceptions import DenialOfServiceError, InvalidBodyLengthError, ProtocolError
-from h2.settings import SettingCodes, Settings
+from typing import TYPE_CHECKING, Final, Literal, assert_never
 
 from egressd.model.observation import Failure
-from egressd.net.http.frames import CONTINUATION, FRAME_LIMIT, GOAWAY, HEADERS, Frame, FrameSplitter
+from egressd.net.http.frames import CONTINUATION, GOAWAY, HEADERS, Frame, FrameSplitter
 from egressd.net.http.headers import is_field_name
 from egressd.net.http.http1 import MAX_INTERIM, READ_SIZE
-from egressd.net.http.request import MIB, Request
+from egressd.net.http.plain_http2 import (
+    STREAM,
+    BodyPart,
+    EndPart,
+    HeadPart,
+    InterimPart,
+    PlainConnection,
+    ResetPart,
+    ResponsePart,
+)
+from egressd.net.http.request import Request
 from egressd.net.http.response import ResponseBuffer
 from egressd.net.scrub import scrub, scrub_bytes
 from egressd.net.sockets.errors import NotProcessedError, PhaseError
 from egressd.net.stream import ByteStream, TlsAlertError
 
-_WINDOW = 4 * MIB
-"""The flow-control window; the default of 64 KiB would measure latency, not throughput."""
-_STREAM: Final = 1
-_HEADER_LIST_LIMIT = 256 * 1024
+if TYPE_CHECKING:
+    from egressd.net.http.library_http2 import LibraryConnection
+
 _MAX_FRAMES, _MAX_BYTES = 1000, 256 * 1024
 """Frames that bring no answer, and their bytes: settings, windows, pings. A server has a handful to send."""
 _OF_A_CONNECTION = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
 """Headers of HTTP/1 that HTTP/2 forbids (RFC 9113 section 8.2.2)."""
 _MAX_VIOLATIONS = 8
-_RETRY_WITH: Final[dict[ErrorCodes | None, Literal["1.1", "2"]]] = {
-    ErrorCodes.HTTP_1_1_REQUIRED: "1.1",
-    ErrorCodes.REFUSED_STREAM: "2",
-}
+_ERRORS = (
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+)
+"""The names of error codes, from 0 on (RFC 9113 section 7)."""
+_RETRY_WITH: Final[dict[str, Literal["1.1", "2"]]] = {"HTTP_1_1_REQUIRED": "1.1", "REFUSED_STREAM": "2"}
 """Codes that say that a request was not processed, and what to send it with again (RFC 9113 section 8.7)."""
 
 
@@ -64,41 +73,19 @@ class Http2Client:
         self._interim = 0
         self._goaway = ""
         """A GOAWAY that lets our request go on."""
-        self._h2 = H2Connection(
-            H2Configuration(
-                client_side=True,
-                header_encoding=None,
-                validate_inbound_headers=False,
-                normalize_inbound_headers=False,
-                validate_outbound_headers=False,  # they are written here, in the form that HTTP/2 wants
-                normalize_outbound_headers=False,
-            )
-        )
-        self._h2.local_settings = Settings(
-            client=True,
-            initial_values={
-                SettingCodes.ENABLE_PUSH: 0,
-                SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW,
-                SettingCodes.MAX_FRAME_SIZE: FRAME_LIMIT,
-                SettingCodes.MAX_HEADER_LIST_SIZE: _HEADER_LIST_LIMIT,
-            },
-        )
 
     async def exchange(self, request: Request) -> None:
         """Send a request and read the response into the buffer."""
-        head = _header_fields(request)
-        self._h2.initiate_connection()
-        self._h2.increment_flow_control_window(_WINDOW)
-        self._h2.send_headers(_STREAM, head, end_stream=True)
-        await self._flush()
+        connection = _Connection(request)
+        await self._flush(connection)
         while not self._response.enough:
             data = await self._read_stream()
             self._refuse_http1(data)
             for frame in self._frames.feed(data):
                 await self._stream.turn.share()
                 if not self._response.enough:  # what follows the answer is no fault of it
-                    await self._receive(frame)
-            await self._flush()
+                    await self._receive(frame, connection)
+            await self._flush(connection)
 
     async def _read_stream(self) -> bytes:
         try:
@@ -117,21 +104,14 @@ class Http2Client:
             raise PhaseError(Failure.HTTP2_ERROR, f"answered in {scrub_bytes(data, 80)}")
         self.received += len(data)
 
-    async def _receive(self, frame: Frame) -> None:
-        """Give a frame to h2, which ends the connection at GOAWAY: one that lets us go on is kept from it."""
+    async def _receive(self, frame: Frame, connection: _Connection) -> None:
+        """Read a frame; h2 ends the connection at GOAWAY: one that lets us go on is kept from it."""
         self._refuse_flood(frame)
         if frame.kind == GOAWAY and len(frame.payload) >= 8:
             self._read_goaway(frame.payload)
             return
-        try:
-            events = self._h2.receive_data(frame.data)
-        except DenialOfServiceError as error:
-            raise PhaseError(Failure.TOO_LARGE, str(error)) from None
-        except InvalidBodyLengthError as error:
-            raise PhaseError(Failure.TRUNCATED, str(error)) from None
-        except ProtocolError as error:
-            raise PhaseError(Failure.HTTP2_ERROR, f"{type(error).__name__}: {error}") from None
-        await self._apply(events)
+        for part in connection.receive(frame):
+            await self._apply(part)
 
     def _refuse_flood(self, frame: Frame) -> None:
         """Count a frame; raise PhaseError where too many brought no answer. Those of a head are limited."""
@@ -149,26 +129,29 @@ class Http2Client:
             NotProcessedError: it names a lower stream than ours.
         """
         last, code = int.from_bytes(payload[:4]) & 0x7FFF_FFFF, int.from_bytes(payload[4:8])
-        text = f"GOAWAY {_error_name(code)} {scrub_bytes(payload[8:], 80)}".strip()
+        name = _error_name(code)
+        text = f"GOAWAY {name} {scrub_bytes(payload[8:], 80)}".strip()
         self._goaway = text
-        if last < _STREAM and not self._response.enough:
-            raise NotProcessedError(text, version=_RETRY_WITH.get(_error_code(code), "2"))
+        if last < STREAM and not self._response.enough:
+            raise NotProcessedError(text, version=_RETRY_WITH.get(name, "2"))
 
-    async def _apply(self, events: Iterable[Event]) -> None:
-        for event in events:
-            match event:
-                case InformationalResponseReceived():
-                    self._count_interim()
-                case ResponseReceived(stream_id=1):
-                    self._add_head(event)
-                case DataReceived(stream_id=1):
-                    await self._add_data(event)
-                case StreamEnded(stream_id=1):
-                    self._response.end_body()
-                case StreamReset(stream_id=1) if not self._response.enough:
-                    raise self._reset_error(event)
-                case _:
-                    pass  # settings, pings, windows: h2 answers them itself
+    async def _apply(self, part: ResponsePart) -> None:
+        match part:
+            case HeadPart():
+                self._add_head(part)
+            case InterimPart():
+                self._count_interim()
+            case BodyPart():
+                if part.data:
+                    self._made_progress()
+                await self._response.add_body(part.data)
+            case EndPart():
+                self._response.end_body()
+            case ResetPart():
+                if not self._response.enough:
+                    raise self._reset_error(part)
+            case _:
+                assert_never(part)
 
     def _count_interim(self) -> None:
         self._interim += 1
@@ -178,15 +161,16 @@ class Http2Client:
     def _made_progress(self) -> None:
         self._frames_without_progress = self._bytes_without_progress = 0
 
-    def _reset_error(self, event: StreamReset) -> PhaseError:
-        text = f"RST_STREAM {_error_name(event.error_code)}"
-        again = _RETRY_WITH.get(_error_code(event.error_code))
+    def _reset_error(self, reset: ResetPart) -> PhaseError:
+        name = _error_name(reset.code)
+        text = f"RST_STREAM {name}"
+        again = _RETRY_WITH.get(name)
         if again is None or self._response.status is not None:
             return PhaseError(Failure.HTTP2_ERROR, text)
         return NotProcessedError(text, version=again)
 
-    def _add_head(self, event: ResponseReceived) -> None:
-        pairs = [(_decode(name), _decode(value)) for name, value in event.headers or ()]
+    def _add_head(self, head: HeadPart) -> None:
+        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers]
         status = next((value for name, value in pairs if name == ":status"), "")
         if not (len(status) == 3 and status.isascii() and status.isdigit()):
             raise PhaseError(Failure.HTTP2_ERROR, f"the status is {status!r}")
@@ -196,16 +180,9 @@ class Http2Client:
             int(status), headers, violations=tuple(_violations(headers))[:_MAX_VIOLATIONS]
         )
 
-    async def _add_data(self, event: DataReceived) -> None:
-        if event.data:
-            self._made_progress()
-        await self._response.add_body(event.data or b"")
-        if event.flow_controlled_length:
-            self._h2.acknowledge_received_data(event.flow_controlled_length, _STREAM)
-
-    async def _flush(self) -> None:
+    async def _flush(self, connection: _Connection) -> None:
         """Send pending data. A write error is kept: what the peer sent before may still be read."""
-        data = self._h2.data_to_send()
+        data = connection.data_to_send()
         if not data or self._write_error is not None:
             return
         try:
@@ -221,18 +198,33 @@ class Http2Client:
         return PhaseError(Failure.CLOSED, f"closed after {self.received} bytes, without an answer")
 
 
-def _header_fields(request: Request) -> list[tuple[str, str]]:
-    return [
-        (":method", request.method),
-        (":scheme", "https"),
-        (":authority", request.authority),
-        (":path", request.target),
-        *request.all_headers,
-    ]
+class _Connection:
+    """What frames say of the response: h2 reads them from the first one on that is out of the ordinary."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._plain = PlainConnection(request)
+        self._library: LibraryConnection | None = None
+
+    def receive(self, frame: Frame) -> tuple[ResponsePart, ...]:
+        """Return what a frame says. Raises PhaseError where it breaks the rules."""
+        if self._library is None:
+            parts = self._plain.receive(frame)
+            if parts is not None:
+                return parts
+            self._library = _take_over(self._request, self._plain.frames)
+        return self._library.receive(frame.data)
+
+    def data_to_send(self) -> bytes:
+        """Return what is to be sent now."""
+        data = self._plain.data_to_send()
+        return data if self._library is None else data + self._library.data_to_send()
 
 
-def _decode(data: bytes | str) -> str:
-    return data.decode("latin-1") if isinstance(data, bytes) else data
+def _take_over(request: Request, frames: Iterable[bytes]) -> LibraryConnection:
+    from egressd.net.http.library_http2 import LibraryConnection  # noqa: PLC0415 - h2 is slow to import, rarely needed
+
+    return LibraryConnection(request, frames)
 
 
 def _violations(headers: tuple[tuple[str, str], ...]) -> Iterator[str]:
@@ -245,10 +237,5 @@ def _violations(headers: tuple[tuple[str, str], ...]) -> Iterator[str]:
             yield f"{shown}, which HTTP/2 does not have"
 
 
-def _error_code(code: ErrorCodes | int | None) -> ErrorCodes | None:
-    return next((one for one in ErrorCodes if one == code), None)
-
-
-def _error_name(code: ErrorCodes | int | None) -> str:
-    known = _error_code(code)
-    return known.name if known is not None else str(code)
+def _error_name(code: int) -> str:
+    return _ERRORS[code] if code < len(_ERRORS) else str(code)
