@@ -7,10 +7,12 @@ that somebody sent: a value that a shell would read as more than a word stays a 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from egressd.attribution.advice import values_of
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.isolation import index_recording
 from egressd.attribution.reasons import Reason, fill_template, find_reason
@@ -20,7 +22,7 @@ from egressd.destination import DEFAULT_PORTS
 from egressd.errors import Part, isolate
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import DnsObservation, Phase
-from egressd.model.plan import ControlKind, Probe, Target
+from egressd.model.plan import ControlKind, Plan, Probe, Target
 from egressd.model.recording import Recording, Trail
 from egressd.model.settings import SYSTEM_RESOLVER
 from egressd.model.verdict import SourceVerdict
@@ -45,7 +47,7 @@ class HandChecks:
     """Makes the checks of one recording, whose index is built once."""
 
     def __init__(self, recording: Recording) -> None:
-        self._plan = recording.plan
+        self._probes = _probes_by_target(recording.plan)
         # What is a bug there was reported when the recording was judged.
         self._index = index_recording(recording, part=Part.JUDGEMENT, on_bug=_reported)
 
@@ -66,11 +68,16 @@ class HandChecks:
         return "\n".join(dict.fromkeys(part for one in checks for part in _commands(one)))
 
     def _probe(self, target: Target, judged: SourceVerdict) -> Probe | None:
-        for one in self._plan.probes:
-            along = (one.source, self._plan.path_of(one)) == (judged.source, judged.path)
-            if along and target.id in one.targets:
-                return one
-        return None
+        return self._probes.get((target.id, judged.source, judged.path))
+
+
+def _probes_by_target(plan: Plan) -> dict[tuple[str, str, str], Probe]:
+    """Return the first probe of each target, source and path."""
+    found: dict[tuple[str, str, str], Probe] = {}
+    for one in plan.probes:
+        for target in one.targets:
+            found.setdefault((target, one.source, plan.path_of(one)), one)
+    return found
 
 
 def _reported(_part: Part, _bug: Exception) -> None:
@@ -182,13 +189,21 @@ def _with_scheme(template: str, *, encrypted: bool) -> str:
 def _other_name(context: TrailContext) -> str:
     """Return a name to compare with: the one that was compared, else one that works from here."""
     compared = (one.host for one in context.controls(ControlKind.SNI_CONTRAST))
-    working = (
-        probe.host
-        for probe in context.index.recording.plan.probes
-        if probe.host != context.probe.host and probe.source == context.source and not probe.siblings
-        if any(trail.handshakes and _works(trail) for trail in context.index.trails.get(probe.id, ()))
-    )
-    return next((one for one in (*compared, *working) if _WORD.fullmatch(one)), "")
+    working = context.index.once(_working_names)[context.source]
+    others = (one for one in working if one != context.probe.host)
+    return next((one for one in (*compared, *others) if _WORD.fullmatch(one)), "")
+
+
+def _working_names(index: SweepIndex) -> defaultdict[str, list[str]]:
+    """Return, by source, two names that work from there: one at least is another than the one asked about."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for probe in index.recording.plan.probes:
+        names = found[probe.source]
+        if len(names) == 2 or probe.host in names or probe.siblings or not _WORD.fullmatch(probe.host):
+            continue
+        if any(trail.handshakes and _works(trail) for trail in index.trails.get(probe.id, ())):
+            names.append(probe.host)
+    return found
 
 
 def _works(trail: Trail) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 from msgspec import Struct, field
@@ -78,9 +79,9 @@ async def sweep(
 
     `stop` ends the sweep early: what is complete is kept, the rest is marked `interrupted`.
     `plan_followups` returns the follow-up controls that a recording needs; it is called in a thread,
-    `FOLLOWUP_ROUNDS` times, as a result may need another control: what fails is repeated before it is
-    compared with anything. `starts` maps probe ids to seconds to wait before the probe; other probes start at
-    once.
+    at most `FOLLOWUP_ROUNDS` times, as a failure may need another control: what fails is repeated before it
+    is compared with anything. `starts` maps probe ids to seconds to wait before the probe; other probes start
+    at once.
     """
     allow_descriptors(SOCKETS_PER_PROBE * len(plan.probes))
     run = SweepRun(
@@ -120,6 +121,16 @@ async def _follow_up(
         awaited = batches[:1] if quick else list(begun.values())
         if not all([await task for task in awaited]):
             return
+        if all(task.done() for task in begun.values()) and not _has_failure(run, begun):
+            return  # only what failed calls for another control
+
+
+def _has_failure(run: SweepRun, followups: Iterable[str]) -> bool:
+    """Whether anything failed, of the probes or of some controls, by id."""
+    controls = (run.controls[one].trails for one in followups if one in run.controls)
+    records = (one.trails for one in run.records.values())
+    trails = (trail for some in chain(records, controls) for trail in some)
+    return any(one.failure is not None for trail in trails for one in trail.observations)
 
 
 async def _run_planned(run: SweepRun, plan: Plan) -> None:

@@ -6,7 +6,9 @@ decides nothing, on either side.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 
 from egressd.attribution.control_results.tries import (
@@ -15,6 +17,7 @@ from egressd.attribution.control_results.tries import (
     control_result,
     works_sometimes,
 )
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext, hello_arrived
 from egressd.model.observation import Phase, TcpObservation, TlsObservation
 from egressd.model.plan import ControlKind
@@ -135,5 +138,14 @@ def port_contrast(context: TrailContext) -> Contrast:
     if context.trail.redirected:
         return Contrast.NONE
     address, port = context.dialled
-    known = sum(one == address and other != port for one, other in context.index.connected(context.source))
-    return _contrast(context, _trails(context, ControlKind.PORT_CONTRAST), known=known)
+    others = context.index.once(_open_ports).get((context.source, address), set()) - {port}
+    return _contrast(context, _trails(context, ControlKind.PORT_CONTRAST), known=len(others))
+
+
+def _open_ports(index: SweepIndex) -> Mapping[tuple[str, str], AbstractSet[int]]:
+    """Return the ports that accepted a connection, by source and address."""
+    found: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    for source, endpoints in index.reached.items():
+        for address, port in endpoints:
+            found[source, address].add(port)
+    return found

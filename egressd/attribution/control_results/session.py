@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from egressd.attribution.facts.sweep_index import is_cut
+from collections.abc import Mapping
+
+from egressd.attribution.facts.sweep_index import SweepIndex, is_cut
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.observation import Failure
 
@@ -38,10 +40,17 @@ def owners_fail_alike(context: TrailContext) -> bool:
     http = context.http
     if http is None or http.failure is None or not is_cut(http) or not context.public_tls:
         return False
-    alike = context.index.sessions_cut.get((context.source, context.trail.path, http.failure), frozenset())
-    if context.probe.host.lower() not in {host for host, _ in alike}:
-        return False
-    names, addresses = {host for host, _ in alike}, {address for _, address in alike}
-    owners = {host.partition(".")[2] for host in names}
-    several = len(addresses) >= LEAST_OWNERS or context.proxied
-    return len(names) >= LEAST_NAMES and len(owners) >= LEAST_OWNERS and several
+    key = (context.source, context.trail.path, http.failure)
+    names, addresses = context.index.once(_owners_cut).get(key, (frozenset(), 0))
+    return context.probe.host.lower() in names and (addresses >= LEAST_OWNERS or context.proxied)
+
+
+def _owners_cut(index: SweepIndex) -> Mapping[tuple[str, str, Failure], tuple[frozenset[str], int]]:
+    """Return, by source, path and failure, names of several owners that end alike, with their addresses."""
+    found: dict[tuple[str, str, Failure], tuple[frozenset[str], int]] = {}
+    for key, alike in index.sessions_cut.items():
+        names = frozenset(host for host, _ in alike)
+        owners = {host.partition(".")[2] for host in names}
+        if len(names) >= LEAST_NAMES and len(owners) >= LEAST_OWNERS:
+            found[key] = names, len({address for _, address in alike})
+    return found

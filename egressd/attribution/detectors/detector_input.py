@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -24,6 +24,8 @@ class DetectorInput(Struct, frozen=True, kw_only=True):
     """One per target and source."""
     worst: tuple[TargetJudgement, ...]
     """The worst of each target, by target id."""
+    by_target: Mapping[str, tuple[int, ...]]
+    """By target: the places of its judgements."""
     verdicts: Verdicts
     claimed: frozenset[str] = frozenset()
 
@@ -36,7 +38,16 @@ class DetectorInput(Struct, frozen=True, kw_only=True):
         Names that egressd derived and that fail are no proof of anything.
         """
         judgements = tuple(one for one in judgements if one.outcome.reachable or not is_guess(one))
-        return cls(index=index, judgements=judgements, worst=_worst(judgements), verdicts=verdicts)
+        places: dict[str, list[int]] = {}
+        for place, one in enumerate(judgements):
+            places.setdefault(one.target.id, []).append(place)
+        return cls(
+            index=index,
+            judgements=judgements,
+            worst=_worst(judgements),
+            by_target={target: tuple(some) for target, some in places.items()},
+            verdicts=verdicts,
+        )
 
     @property
     def open(self) -> tuple[TargetJudgement, ...]:
@@ -52,27 +63,27 @@ class DetectorInput(Struct, frozen=True, kw_only=True):
         """Targets that are reachable."""
         return tuple(one for one in self.worst if one.outcome.reachable)
 
-    def alike(self, some: Iterable[TargetJudgement]) -> tuple[TargetJudgement, ...]:
+    def _from_other_sources(self, some: Sequence[TargetJudgement]) -> list[TargetJudgement]:
+        """Return the judgements of the same targets from other sources, in the order of the plan."""
+        pairs = {(one.target.id, one.source) for one in some}
+        places = sorted(
+            place for target in {one.target.id for one in some} for place in self.by_target.get(target, ())
+        )
+        every = (self.judgements[place] for place in places)
+        return [one for one in every if (one.target.id, one.source) not in pairs]
+
+    def alike(self, some: Sequence[TargetJudgement]) -> tuple[TargetJudgement, ...]:
         """Return how the same targets end alike from other sources."""
         known = {(one.target.id, one.code) for one in some}
-        pairs = {(one.target.id, one.source) for one in some}
-        return tuple(
-            one
-            for one in self.judgements
-            if (one.target.id, one.code) in known and (one.target.id, one.source) not in pairs
-        )
+        return tuple(one for one in self._from_other_sources(some) if (one.target.id, one.code) in known)
 
-    def otherwise(self, some: Iterable[TargetJudgement]) -> tuple[TargetJudgement, ...]:
+    def otherwise(self, some: Sequence[TargetJudgement]) -> tuple[TargetJudgement, ...]:
         """Return how the same targets fail in other ways from other sources."""
         known = {one.target.id for one in some if not one.outcome.reachable}
-        pairs = {(one.target.id, one.source) for one in some}
         return tuple(
             one
-            for one in self.judgements
-            if one.target.id in known
-            and (one.target.id, one.source) not in pairs
-            and not one.outcome.reachable
-            and one.code not in EGRESSD_CODES
+            for one in self._from_other_sources(some)
+            if one.target.id in known and not one.outcome.reachable and one.code not in EGRESSD_CODES
         )
 
     def verdict(self, one: TargetJudgement) -> Verdict:

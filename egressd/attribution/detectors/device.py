@@ -60,12 +60,17 @@ def _merged(
 ) -> Iterator[tuple[list[tuple[str, ...]], list[TargetJudgement]]]:
     """Yield the places that one device is behind, and its judgements: they share a name or a key."""
     left = {place: {name for one in some for name in _marks(one)} for place, some in sorted(met.items())}
-    while left:
-        places = [next(iter(left))]
-        marks = left.pop(places[0])
-        while more := [place for place, own in left.items() if not marks.isdisjoint(own)]:
+    marked: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for place, names in left.items():
+        for name in names:
+            marked[name].append(place)
+    for first in tuple(left):
+        if first not in left:
+            continue
+        places, names = [first], left.pop(first)
+        while more := sorted({place for name in names for place in marked[name] if place in left}):
             places += more
-            marks = marks.union(*(left.pop(place) for place in more))
+            names = set[str]().union(*(left.pop(place) for place in more))
         yield places, [one for place in places for one in met[place]]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from functools import cache, partial
 
 from msgspec import Struct
 
@@ -18,6 +19,8 @@ from egressd.model.observation import Certificate, TlsObservation
 from egressd.model.plan import Probe
 from egressd.model.recording import Trail
 
+ReadUrl = Callable[[str, bool], Destination | None]
+"""Reads a URL, of the operator's own network or not."""
 CRL, OCSP, ISSUER = "its CRL", "OCSP", "its issuer"
 
 
@@ -75,10 +78,16 @@ def certificate_urls(
     probes = [one for one in index.recording.plan.probes if one.source == source and not one.contrast]
     if probed is not None:
         probes.sort(key=lambda one: one.id in probed)
-    return tuple({url.at: url for probe in probes for url in _urls_of(index, probe)}.values())
+    read = cache(partial(_admitted, index))  # most chains of a sweep name the same servers
+    return tuple({url.at: url for probe in probes for url in _urls_of(index, probe, read)}.values())
 
 
-def _urls_of(index: SweepIndex, probe: Probe) -> Iterator[CertificateUrl]:
+def _admitted(index: SweepIndex, url: str, private: bool) -> Destination | None:  # noqa: FBT001 - a part of the key
+    networks = index.recording.plan.trust.public_networks
+    return parse_destination(url, schemes=("http",), private=private, public_networks=networks)
+
+
+def _urls_of(index: SweepIndex, probe: Probe, read: ReadUrl) -> Iterator[CertificateUrl]:
     for trail, one in observations(index.trails.get(probe.id, ()), TlsObservation):
         verified = one.failure is None and one.verify_code == 0
         if not verified or one.facts is None or one.facts.publicly_anchored is not True:
@@ -87,16 +96,15 @@ def _urls_of(index: SweepIndex, probe: Probe) -> Iterator[CertificateUrl]:
         private = is_in_own_network(index, probe, trail)
         for certificate in one.chain:
             if certificate.sha256 in path:
-                yield from _in_certificate(index, certificate, probe.id, private=private)
+                yield from _in_certificate(certificate, probe.id, read, private=private)
 
 
 def _in_certificate(
-    index: SweepIndex, one: Certificate, probe: str, *, private: bool
+    one: Certificate, probe: str, read: ReadUrl, *, private: bool
 ) -> Iterator[CertificateUrl]:
-    networks = index.recording.plan.trust.public_networks
     for kind, urls in ((CRL, one.crl_urls), (OCSP, one.ocsp_urls), (ISSUER, one.issuer_urls)):
         for url in urls:
-            at = parse_destination(url, schemes=("http",), private=private, public_networks=networks)
+            at = read(url, private)
             if at is not None:
                 yield CertificateUrl(kind=kind, at=at, probe=probe, private=private)
 

@@ -76,6 +76,8 @@ class LossPatterns(Struct, frozen=True, kw_only=True):
         cls, trails: Mapping[str, tuple[Trail, ...]], controls: Mapping[str, tuple[Control, ...]]
     ) -> LossPatterns:
         """Return what the lost dials of each source have in common; `trails` and `controls` by probe."""
+        if not any(_may_be_lost(trail) for some in trails.values() for trail in some):
+            return NO_LOSSES
         groups: dict[tuple[str, Family], list[Dial]] = {}
         reached = {key for some in trails.values() for trail in some for key in _reached(trail)}
         for probe, some in trails.items():
@@ -96,6 +98,15 @@ class LossPatterns(Struct, frozen=True, kw_only=True):
         if (source, endpoint) in self.overloaded:
             return LossPattern.CONCURRENCY
         return self.by_source.get((source, family))
+
+
+NO_LOSSES = LossPatterns(by_source={}, overloaded=frozenset())
+
+
+def _may_be_lost(trail: Trail) -> bool:
+    """Whether the first SYN of a dial was not answered at once."""
+    one = _tcp(trail)
+    return one is not None and (one.failure is Failure.TIMEOUT or one.elapsed_ms >= PROMPT_MS)
 
 
 def _pattern(group: list[Dial]) -> LossPattern | None:

@@ -112,21 +112,6 @@ class PeerComparison(Struct, frozen=True, kw_only=True):
         """Return what a name leads to from a source; None where nothing is known."""
         return self.names.get((source, name.lower().rstrip(".")))
 
-    def scope_names(self, source: str, scope: str) -> dict[str, NameView]:
-        """Return the names of a private link scope that were answered for a source."""
-        return {
-            name: one
-            for (asker, name), one in self.names.items()
-            if asker == source and (one.private or one.public) and scope_of(name) == scope
-        }
-
-    def is_scope_mixed(self, source: str, name: str) -> bool:
-        """Return whether the names of a private link scope are private in part."""
-        scope = scope_of(name)
-        if scope is None:
-            return False
-        return len({bool(one.private) for one in self.scope_names(source, scope).values()}) > 1
-
 
 def hosts_derived(targets: Iterable[Target]) -> frozenset[str]:
     """Return the hosts, in lower case, that egressd derived and that no other target vouches for."""
@@ -227,17 +212,31 @@ def invented_addresses(trails: Iterable[Trail]) -> frozenset[tuple[str, str]]:
     Nothing in their network answers, while other networks of the family do. A service's own names may be
     neighbours too, but each has several addresses, or some of them answer.
     """
-    by_network: dict[tuple[str, str], dict[str, set[str]]] = {}
-    alive: set[tuple[str, str]] = set()
-    for trail in trails:
-        for one in trail.observations:
-            if isinstance(one, DnsObservation):
-                for address in one.answers:
-                    names = by_network.setdefault((trail.source, neighbourhood_of(address)), {})
-                    names.setdefault(one.name.lower(), set()).add(address)
-            elif isinstance(one, TcpObservation) and one.failure is None:
-                alive.add((trail.source, neighbourhood_of(one.remote_address)))
+    trails = tuple(trails)
+    answered = {
+        (trail.source, one.remote_address)
+        for trail, one in observations(trails, TcpObservation)
+        if one.failure is None
+    }
+    given = [
+        (trail.source, one.name.lower(), address)
+        for trail, one in observations(trails, DnsObservation)
+        for address in one.answers
+        if (trail.source, address) not in answered
+    ]
+    return _given_in_a_row(given, answered) if given else frozenset()
+
+
+def _given_in_a_row(
+    given: Iterable[tuple[str, str, str]], answered: Iterable[tuple[str, str]]
+) -> frozenset[tuple[str, str]]:
+    """Return the invented ones of addresses `given`, by source and name; others have `answered`."""
+    alive = {(source, neighbourhood_of(address)) for source, address in answered}
     answering = {(source, ":" in network) for source, network in alive}
+    by_network: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for source, name, address in given:
+        names = by_network.setdefault((source, neighbourhood_of(address)), {})
+        names.setdefault(name, set()).add(address)
     return frozenset(
         (source, address)
         for (source, network), names in by_network.items()

@@ -322,12 +322,23 @@ class TrailContext(Struct, frozen=True, kw_only=True, dict=True):
         return self.target.sample is SampleKind.GIVEN
 
 
-def probe_contexts(index: SweepIndex, probe: Probe) -> Iterator[TrailContext]:
-    """Yield the trails of a probe, to be judged for the first of its targets."""
-    target = next((index.targets[one] for one in probe.targets if one in index.targets), None)
-    if target is not None:
-        for trail in index.trails.get(probe.id, ()):
-            yield TrailContext(trail=trail, probe=probe, target=target, index=index)
+def probe_contexts(index: SweepIndex, probe: Probe) -> tuple[TrailContext, ...]:
+    """Return the trails of a probe, to be judged for the first of its targets; the same ones each time."""
+    return index.once(_contexts_by_probe).get(probe.id, ())
+
+
+def _contexts_by_probe(index: SweepIndex) -> dict[str, tuple[TrailContext, ...]]:
+    found: dict[str, tuple[TrailContext, ...]] = {}
+    for probe in index.recording.plan.probes:
+        target = next((index.targets[one] for one in probe.targets if one in index.targets), None)
+        if target is not None:
+            found[probe.id] = tuple(
+                [
+                    TrailContext(trail=trail, probe=probe, target=target, index=index)
+                    for trail in index.trails.get(probe.id, ())
+                ]
+            )
+    return found
 
 
 def hello_arrived(tls: TlsObservation) -> bool | None:

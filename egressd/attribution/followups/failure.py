@@ -136,7 +136,7 @@ def _for_probe(probe: Probe, index: SweepIndex, budget: _Budget) -> Iterator[Con
     """Yield the controls one probe calls for: for every address that fails, whatever works beside it."""
     if probe.contrast or probe.host.lower() in index.derived_hosts:
         return  # it decides nothing
-    contexts = tuple(probe_contexts(index, probe))
+    contexts = probe_contexts(index, probe)
     failing = [one for one in contexts if one.failing is not None]
     if not failing:
         return  # most of a sweep ends here

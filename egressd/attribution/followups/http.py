@@ -48,9 +48,10 @@ def _redirected(index: SweepIndex, source: str) -> Iterator[TrailContext]:
         if probe.source != source or probe.contrast or probe.siblings:
             continue
         for context in probe_contexts(index, probe):
+            if context.http is None or not context.http.redirect:
+                continue
             host = host_led_to(context)
-            led = context.http is not None and context.http.redirect
-            if led and host and host not in index.probes_by_host:
+            if host and host not in index.probes_by_host:
                 yield context
 
 

@@ -6,6 +6,7 @@ from egressd.attribution.certainty import SILENCE, at, contrasted
 from egressd.attribution.control_results.contrast import Contrast, passed_if, port_contrast
 from egressd.attribution.control_results.hops import failure_hop
 from egressd.attribution.facts.loss_pattern import LossPattern
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.condition import (
     both,
@@ -18,6 +19,7 @@ from egressd.attribution.rules.condition import (
 from egressd.attribution.rules.local import local_rules
 from egressd.attribution.rules.rule import Rule, RuleTable
 from egressd.model.observation import Failure, Phase
+from egressd.model.settings import Family
 from egressd.model.verdict import Confidence, Outcome
 
 TIME_EXCEEDED = {4: 11, 6: 3}
@@ -48,7 +50,14 @@ def _port_blocked(context: TrailContext) -> bool:
 
 def _by_known_good(context: TrailContext) -> Contrast:
     """Compare with what ought to work: none did, over three addresses or more."""
-    return passed_if(len({address for address, _ in context.dial_stats.silent}) > 2)
+    return passed_if((context.source, context.trail.family) in context.index.once(_silent_at_several))
+
+
+def _silent_at_several(index: SweepIndex) -> frozenset[tuple[str, Family]]:
+    """Return the sources and families of which several addresses gave no answer."""
+    return frozenset(
+        key for key, dials in index.dials.items() if len({address for address, _ in dials.silent}) > 2
+    )
 
 
 @on_failure

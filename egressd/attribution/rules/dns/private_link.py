@@ -5,6 +5,8 @@ Where the configuration says whether a private link scope is in use, answers are
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from egressd.attribution.control_results.resolvers import (
     given_address,
     name_answered,
@@ -14,6 +16,7 @@ from egressd.attribution.control_results.resolvers import (
 )
 from egressd.attribution.facts.address import AddressKind
 from egressd.attribution.facts.peer_comparison import ARC_SCOPE, PRIVATE_LINK, NameView, scope_of
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.attribution.rules.clue import Clue
 from egressd.attribution.rules.condition import needs, on_failure
@@ -168,4 +171,14 @@ def private_link_mixed(context: TrailContext) -> bool:
         return False
     if _scope_in_use(context) is True:
         return False  # then the public ones are wrong
-    return context.index.peers.is_scope_mixed(context.source, own.name)
+    return (context.source, scope_of(own.name)) in context.index.once(_mixed_scopes)
+
+
+def _mixed_scopes(index: SweepIndex) -> frozenset[tuple[str, str]]:
+    """Return, by source, the private link scopes whose names are private in part."""
+    kinds: defaultdict[tuple[str, str], set[bool]] = defaultdict(set)
+    for (source, name), view in index.peers.names.items():
+        scope = scope_of(name) if view.private or view.public else None
+        if scope is not None:
+            kinds[source, scope].add(bool(view.private))
+    return frozenset(key for key, some in kinds.items() if len(some) > 1)
