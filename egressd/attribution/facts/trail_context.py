@@ -6,7 +6,7 @@ Facts and comparisons only, no verdicts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 from msgspec import Struct
 
@@ -330,14 +330,14 @@ def probe_contexts(index: SweepIndex, probe: Probe) -> tuple[TrailContext, ...]:
 def _contexts_by_probe(index: SweepIndex) -> dict[str, tuple[TrailContext, ...]]:
     found: dict[str, tuple[TrailContext, ...]] = {}
     for probe in index.recording.plan.probes:
-        target = next((index.targets[one] for one in probe.targets if one in index.targets), None)
-        if target is not None:
-            found[probe.id] = tuple(
-                [
-                    TrailContext(trail=trail, probe=probe, target=target, index=index)
-                    for trail in index.trails.get(probe.id, ())
-                ]
-            )
+        targets, trails = (
+            [one for one in probe.targets if one in index.targets],
+            index.trails.get(probe.id, ()),
+        )
+        judged = partial(TrailContext, probe=probe, index=index)
+        found[probe.id] = tuple(
+            judged(trail=one, target=index.targets[targets[0]]) for one in trails if targets
+        )
     return found
 
 
