@@ -6,7 +6,7 @@ Facts and comparisons only, no verdicts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property, partial
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -320,25 +320,6 @@ class TrailContext(Struct, frozen=True, kw_only=True, dict=True):
     def given(self) -> bool:
         """Whether the operator asked for this endpoint, not the catalog."""
         return self.target.sample is SampleKind.GIVEN
-
-
-def probe_contexts(index: SweepIndex, probe: Probe) -> tuple[TrailContext, ...]:
-    """Return the trails of a probe, to be judged for the first of its targets; the same ones each time."""
-    return index.once(_contexts_by_probe).get(probe.id, ())
-
-
-def _contexts_by_probe(index: SweepIndex) -> dict[str, tuple[TrailContext, ...]]:
-    found: dict[str, tuple[TrailContext, ...]] = {}
-    for probe in index.recording.plan.probes:
-        targets, trails = (
-            [one for one in probe.targets if one in index.targets],
-            index.trails.get(probe.id, ()),
-        )
-        judged = partial(TrailContext, probe=probe, index=index)
-        found[probe.id] = tuple(
-            judged(trail=one, target=index.targets[targets[0]]) for one in trails if targets
-        )
-    return found
 
 
 def hello_arrived(tls: TlsObservation) -> bool | None:

@@ -11,7 +11,7 @@ from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.facts.trail_context import TrailContext
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure, Phase
-from egressd.model.plan import ControlKind, ControlPlan
+from egressd.model.plan import ControlKind, ControlPlan, Probe
 from egressd.wording import host_port
 
 DNS_PORT = 53
@@ -126,3 +126,21 @@ def is_forged(context: TrailContext) -> bool:
     if tls is None or tls.failure is not Failure.VERIFY or tls.facts is None:
         return False
     return tls.facts.publicly_anchored is False
+
+
+def probe_contexts(index: SweepIndex, probe: Probe) -> tuple[TrailContext, ...]:
+    """Return the trails of a probe, to be judged for the first of its targets; the same ones each time."""
+    return index.once(_contexts_by_probe).get(probe.id, ())
+
+
+def _contexts_by_probe(index: SweepIndex) -> dict[str, tuple[TrailContext, ...]]:
+    found: dict[str, tuple[TrailContext, ...]] = {}
+    for probe in index.recording.plan.probes:
+        target = next((index.targets[one] for one in probe.targets if one in index.targets), None)
+        if target is not None:
+            contexts = [
+                TrailContext(trail=trail, probe=probe, target=target, index=index)
+                for trail in index.trails.get(probe.id, ())
+            ]
+            found[probe.id] = tuple(contexts)
+    return found

@@ -24,8 +24,14 @@ from egressd.attribution.control_results.contrast import (
 from egressd.attribution.control_results.tries import always_fails, tries, works_sometimes
 from egressd.attribution.facts.proxy import inspected_answer
 from egressd.attribution.facts.sweep_index import SweepIndex
-from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
-from egressd.attribution.followups.control import control_for, hello_control, is_forged, other_host
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.followups.control import (
+    control_for,
+    hello_control,
+    is_forged,
+    other_host,
+    probe_contexts,
+)
 from egressd.attribution.followups.http import exchange_controls
 from egressd.attribution.followups.lookup import (
     answer_controls,

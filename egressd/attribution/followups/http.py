@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from egressd.attribution.control_results.redirect import host_led_to
 from egressd.attribution.facts.certificate import is_in_own_network
 from egressd.attribution.facts.sweep_index import SweepIndex
-from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
-from egressd.attribution.followups.control import control_for
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.followups.control import control_for, probe_contexts
 from egressd.destination import Destination, parse_destination
 from egressd.model.endpoint import Protocol
 from egressd.model.observation import Failure

@@ -11,7 +11,8 @@ from msgspec import Struct
 from egressd.attribution.control_results.client_hello import ONE_SEGMENT, hello_lost
 from egressd.attribution.facts.address import parse_ip
 from egressd.attribution.facts.sweep_index import SweepIndex
-from egressd.attribution.facts.trail_context import TrailContext, probe_contexts
+from egressd.attribution.facts.trail_context import TrailContext
+from egressd.attribution.followups.control import probe_contexts
 from egressd.model.observation import TcpObservation
 from egressd.model.plan import ControlKind, Probe
 from egressd.model.recording import Control
