@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 _configure: list[Callable[[], None]] = []
 
@@ -21,10 +23,24 @@ class LateLogger:
         while _configure:
             _configure.pop()()
         try:
-            import structlog  # noqa: PLC0415 - see the module's docstring
+            structlog = load_structlog()
         except OSError:  # no descriptor is left: a line less is better than a probe that fails for it
             return _lose
         return getattr(structlog.get_logger(self._name), level)
+
+
+@cache
+def load_structlog() -> Any:
+    """Import structlog without rich, which typer brings: 65 modules and 4 MiB, for a console nobody uses."""
+    absent = "rich" not in sys.modules
+    if absent:  # None makes an import of it fail, as where it is not installed
+        cast(dict[str, Any], sys.modules)["rich"] = None
+    try:
+        import structlog  # noqa: PLC0415 - see the module's docstring
+    finally:
+        if absent:
+            del sys.modules["rich"]
+    return structlog
 
 
 def _lose(*_: object, **__: object) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from egressd.cli.log import Form, Level, configure_logging, flush_log, printable, without_secrets
 from egressd.errors import ConfigError, EgressdError, ExitCode
-from egressd.log import get_logger
+from egressd.log import get_logger, load_structlog
 
 P = ParamSpec("P")
 
@@ -75,9 +75,7 @@ def discard_stdout() -> None:
 
 
 def _report_bug(bug: Exception) -> ExitCode:
-    import structlog
-
-    if not structlog.is_configured():  # unconfigured, it would write to stdout, with local variables
+    if not load_structlog().is_configured():  # unconfigured, it would write to stdout, with local variables
         configure_logging(Level.ERROR, Form.HUMAN)
     get_logger("egressd").error("internal error", exc_info=bug)
     print_stderr(

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from msgspec import Struct, field, to_builtins
-from structlog.contextvars import bound_contextvars
 
 from egressd.bugs import attempt
 from egressd.daemon.holder import SnapshotHolder
 from egressd.errors import Part
-from egressd.log import get_logger
+from egressd.log import get_logger, load_structlog
 from egressd.model.alert import NoticeKind
 from egressd.model.event import (
     ConfigRejected,
@@ -49,11 +48,12 @@ class EventLog(Struct):
 
     def __call__(self, events: tuple[Event, ...]) -> None:
         """Log some events."""
-        with bound_contextvars(audience="programs"):
+        bound = load_structlog().contextvars.bound_contextvars
+        with bound(audience="programs"):
             for one in events:
                 attempt(Part.LOG, None, log_event, one)
         several = len(self.holder.current.settings.sources) > 1
-        with bound_contextvars(audience="people"):
+        with bound(audience="people"):
             shown = tuple(one for one in events if not isinstance(one, SweepFinished))
             for line in change_lines_of(shown, already=self._opened.values(), several=several):
                 write = log.info if line.ended else log.warning

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TextIO
 
 from egressd.cli.log.human import human_line, printable
 from egressd.cli.log.stream import LogStream, descriptor_of
-from egressd.log import before_first_line
+from egressd.log import before_first_line, load_structlog
 from egressd.redaction import REDACTED, Redactor
 
 
@@ -82,8 +82,7 @@ def configure_logging_late(level: Level, form: Form, *, secrets: Iterable[str] =
 
 def configure_logging(level: Level, form: Form, *, secrets: Iterable[str] = ()) -> None:
     """Configure logging for the process, other libraries' included."""
-    import structlog
-
+    structlog = load_structlog()
     register_secrets(secrets)
     number = logging.WARNING if level is Level.WARN else logging.getLevelNamesMapping()[level.upper()]
     before: list[Any] = [
@@ -168,19 +167,15 @@ def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> b
 
 
 def _remove_metadata(logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
-    import structlog
-
-    return structlog.stdlib.ProcessorFormatter.remove_processors_meta(logger, method, event)
+    return load_structlog().stdlib.ProcessorFormatter.remove_processors_meta(logger, method, event)
 
 
 def _writer(form: Form) -> Any:
-    import structlog
-
     match form:
         case Form.JSON:
-            return structlog.processors.JSONRenderer(default=str)
+            return load_structlog().processors.JSONRenderer(default=str)
         case Form.LOGFMT:
-            render = structlog.processors.LogfmtRenderer(key_order=list(FIRST))
+            render = load_structlog().processors.LogfmtRenderer(key_order=list(FIRST))
             return lambda logger, method, event: printable(render(logger, method, event))
         case Form.HUMAN:
             return human_line
@@ -207,10 +202,8 @@ def _for_programs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 
 def _for(event: MutableMapping[str, Any], reader: str) -> Any:
     """Drop what is written for other readers: a change is one line for people, and many for programs."""
-    import structlog
-
     if event.pop("audience", reader) != reader:
-        raise structlog.DropEvent
+        raise load_structlog().DropEvent
     return event
 
 
