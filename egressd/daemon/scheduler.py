@@ -85,7 +85,7 @@ class Scheduler:
         started = clock.monotonic()
         recording = await self.session.probe(
             probes,
-            starts=schedule.starts(probes, window=window),
+            starts=schedule.starts(self.session.plan.probes, window=window),
             deadline=schedule.sweep_deadline,
             on_done=self.recheck.note,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -378,6 +379,26 @@ def test_a_new_configuration_takes_effect_between_sweeps(play: Play) -> None:
         assert one.network.most_running == 1
 
     play(scenario())
+
+
+@pytest.mark.parametrize(("hosts", "together"), [(1, 1), (20, 3), (150, 12), (1500, 12), (20_000, 16)])
+def test_a_few_probes_start_together(hosts: int, together: int) -> None:
+    """About five probes start together, of few targets fewer; over the whole window, at other moments on
+    another host, and where the first window is shorter in the same order.
+    """
+    probes = plan_of(hosts).probes
+    schedule = Schedule.of(Settings(), "here")
+    regular = schedule.starts(probes, window=schedule.window)
+    moments = Counter(regular.values())
+    assert max(moments.values()) <= together
+    assert hosts < 150 or len(moments) * 3 < hosts
+    assert all(0 <= one < schedule.window for one in moments)
+    assert hosts < 150 or max(b - a for a, b in pairwise(sorted(moments))) < 2
+    elsewhere = Schedule.of(Settings(), "there").starts(probes, window=schedule.window)
+    assert moments.keys().isdisjoint(elsewhere.values())
+    first = schedule.starts(probes, window=schedule.first_window)
+    shorter = schedule.first_window / schedule.window
+    assert first == pytest.approx({name: at * shorter for name, at in regular.items()})
 
 
 @pytest.mark.parametrize("interval", [1.0, 10.0, 30.0, 60.0, 300.0, 3600.0])

@@ -14,11 +14,14 @@ LATE = (
     "h2",
     "jinja2",
     "markdown_it",
+    "pygments",
+    "rich",
     "smtplib",
 )
-"""Pages for people, sweeps as JSON, mail."""
+"""Pages for people, sweeps as JSON, mail, tracebacks in colour."""
 SCRAPED = """
 import asyncio, sys
+from egressd.cli.log import Form, Level, configure_logging
 from aiohttp.test_utils import TestClient, TestServer
 import egressd.service
 from egressd.daemon.holder import SnapshotHolder
@@ -37,6 +40,7 @@ async def main(paths):
         for path in paths:
             assert (await client.get(path)).status == 200, path
 
+configure_logging(Level.INFO, Form.HUMAN)
 asyncio.run(main(sys.argv[1:]))
 print(*sys.modules)
 """
