@@ -90,7 +90,7 @@ class Session:
         A call that gives nothing now leaves what it gave before: hosts do not come and go with it.
         """
         if await self._call_discovery():
-            self._replan()
+            await self._replan()
 
     async def _call_discovery(self) -> bool:
         """Take in what the discovery calls give; return whether there are any."""
@@ -109,7 +109,7 @@ class Session:
         A file that can't be read leaves what was read before: it may be being written.
         """
         await self._call_discovery()
-        self._replan()
+        await self._replan()
         try:
             fresh = await asyncio.to_thread(open_context, self.settings, self.plan)
         except EgressdError as error:
@@ -220,8 +220,9 @@ class Session:
             self.settings, self.catalog, label=label, discoveries=self.discoveries, before=before
         )
 
-    def _replan(self) -> None:
-        self.plan = self._make_plan(before=self.plan)
+    async def _replan(self) -> None:
+        """Plan again, in a thread: it is slow for many targets."""
+        self.plan = await asyncio.to_thread(self._make_plan, before=self.plan)
         self.results = self.results.within(self.plan)
 
 

@@ -47,6 +47,11 @@ class Limiter:
         window = START_WINDOW * deadline
         self._slot_seconds = min(MAX_SLOT_SECONDS, window * concurrency / max(1, probes))
 
+    async def wait(self) -> None:
+        """Wait until a slot is free; another may take it."""
+        async with self._free:
+            pass
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Wait for a slot; hold it until the end of the block, for a moment at most."""

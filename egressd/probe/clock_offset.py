@@ -30,10 +30,13 @@ def clock_offset(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ..
     """Return one reading per server, and their median in seconds; None where too few agree."""
     readings: dict[str, ClockReading] = {}
     servers: set[str] = set()
-    for server, reading in _readings(records):
-        if server not in servers and reading.host not in readings:
+    for server, host, seen in _sent(records):
+        if server in servers or host in readings:
+            continue  # thousands of targets may be on few servers
+        reading = _from_date(seen) if isinstance(seen, HttpObservation) else _from_ntp(seen)
+        if reading is not None:
             servers.add(server)
-            readings[reading.host] = reading
+            readings[host] = reading
     kept = tuple(readings[host] for host in sorted(readings))[:MAX_READINGS]
     return kept, _agreed(kept)
 
@@ -48,23 +51,31 @@ def _agreed(readings: tuple[ClockReading, ...]) -> float | None:
     return round(median(agreeing), 3)
 
 
-def _readings(records: Iterable[ProbeRecord]) -> Iterator[tuple[str, ClockReading]]:
-    """Yield readings with the address of the server; with its name where the address is a proxy's."""
+def _sent(records: Iterable[ProbeRecord]) -> Iterator[tuple[str, str, HttpObservation | NtpObservation]]:
+    """Yield what may hold a time, with the server and the host that it is a reading of.
+
+    A server is known by its address; by its name where the address is a proxy's.
+    """
     for record in records:
         for trail in record.trails:
             if _forwarded_by_proxy(trail):
                 continue
             for seen in trail.observations:
                 match seen:
-                    case HttpObservation(failure=None, unverified=False):
-                        server = trail.address if trail.path == DIRECT and trail.address else seen.host
-                        yield from ((server, one) for one in _from_date(seen))
-                    case NtpObservation(failure=None, offset_seconds=float(offset)):
-                        if _can_be_now(seen.started, offset):
-                            host = seen.remote_address
-                            yield host, ClockReading(host=host, offset_seconds=offset, origin="ntp")
+                    case HttpObservation(failure=None, unverified=False, host=host):
+                        server = trail.address if trail.path == DIRECT and trail.address else host
+                        yield server, host, seen
+                    case NtpObservation(failure=None, remote_address=str(address)):
+                        yield address, address, seen
                     case _:
                         pass
+
+
+def _from_ntp(seen: NtpObservation) -> ClockReading | None:
+    offset = seen.offset_seconds
+    if offset is None or not _can_be_now(seen.started, offset):
+        return None
+    return ClockReading(host=seen.remote_address, offset_seconds=offset, origin="ntp")
 
 
 def _can_be_now(started: str, offset: float) -> bool:
@@ -80,16 +91,17 @@ def _forwarded_by_proxy(trail: Trail) -> bool:
     return trail.path != DIRECT and trail.seen(Phase.PROXY) is None
 
 
-def _from_date(seen: HttpObservation) -> Iterator[ClockReading]:
+def _from_date(seen: HttpObservation) -> ClockReading | None:
     """Compare `Date` with the middle of the exchange; a cached response does not count."""
     headers = dict(seen.headers)
     if "age" in headers or "date" not in headers:
-        return
+        return None
     try:
         theirs = parsedate_to_datetime(headers["date"])
         ours = datetime.fromisoformat(seen.started) + timedelta(milliseconds=seen.elapsed_ms / 2)
         offset = (theirs - ours).total_seconds() + HALF_SECOND
     except (ValueError, TypeError, OverflowError):
-        return
-    if _can_be_now(seen.started, offset):
-        yield ClockReading(host=seen.host, offset_seconds=round(offset, 3), origin="http-date")
+        return None
+    if not _can_be_now(seen.started, offset):
+        return None
+    return ClockReading(host=seen.host, offset_seconds=round(offset, 3), origin="http-date")

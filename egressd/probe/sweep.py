@@ -89,11 +89,10 @@ async def sweep(
     )
     with context.pauses.watch(plan.limits):
         await _run_planned(run, plan)
-        if stop.is_set():
-            return _record(run, plan)
-        async with asyncio.TaskGroup() as group:
-            await _follow_up(run, plan, plan_followups, group)
-    return _record(run, plan)
+        if not stop.is_set():
+            async with asyncio.TaskGroup() as group:
+                await _follow_up(run, plan, plan_followups, group)
+    return await asyncio.to_thread(_record, run, plan, dict(run.controls))  # slow for a large plan
 
 
 async def _follow_up(
@@ -109,7 +108,7 @@ async def _follow_up(
     begun: dict[str, asyncio.Task[bool]] = {}
     for _ in range(FOLLOWUP_ROUNDS):
         planned = await asyncio.to_thread(  # slow for a large plan
-            attempt, Part.FOLLOWUPS, (), plan_followups, _record(run, plan)
+            attempt, Part.FOLLOWUPS, (), _planned, plan_followups, run, plan, dict(run.controls)
         )
         fresh = tuple(one for one in planned if one.id not in begun)
         if run.ended_by or not (fresh or any(not task.done() for task in begun.values())):
@@ -133,14 +132,43 @@ def _has_failure(run: SweepRun, followups: Iterable[str]) -> bool:
     return any(one.failure is not None for trail in trails for one in trail.observations)
 
 
+def _planned(
+    plan_followups: Callable[[Recording], tuple[ControlPlan, ...]],
+    run: SweepRun,
+    plan: Plan,
+    controls: Mapping[str, Control],
+) -> tuple[ControlPlan, ...]:
+    """Plan follow-up controls with those that have ended; of those that still run more come meanwhile."""
+    return plan_followups(_record(run, plan, controls))
+
+
 async def _run_planned(run: SweepRun, plan: Plan) -> None:
-    limits = plan.limits
-    limiter = Limiter(limits.concurrency, probes=len(plan.probes), deadline=limits.deadline)
+    limits, pauses = plan.limits, run.context.pauses
     controls = [_run_guarded_control(run, control) for control in plan.controls]
-    probes = [_run_guarded(run, probe, limiter) for probe in plan.probes]
-    work, pauses = [*controls, *probes], run.context.pauses
+    work = [*controls, _run_probes(run, plan)]
     if not await run_until(run.stop, work, seconds=limits.sweep_deadline, pauses=pauses):
         run.ended_by = INTERRUPTED if run.stop.is_set() else OUT_OF_TIME
+
+
+async def _run_probes(run: SweepRun, plan: Plan) -> None:
+    """Run probes, each from its start on once a slot is free: of thousands, those that wait take no task."""
+    limits, loop = plan.limits, asyncio.get_running_loop()
+    limiter = Limiter(limits.concurrency, probes=len(plan.probes), deadline=limits.deadline)
+    starts = {one.id: run.starts.get(one.id, 0.0) for one in plan.probes}
+    begun = loop.time()
+    async with asyncio.TaskGroup() as group:
+        for number, probe in enumerate(sorted(plan.probes, key=lambda one: starts[one.id]), 1):
+            await _sleep_until(begun + starts[probe.id])
+            await limiter.wait()
+            group.create_task(_run_guarded(run, probe, limiter))
+            if number % limits.concurrency == 0:
+                await asyncio.sleep(0)  # they take their slots
+
+
+async def _sleep_until(moment: float) -> None:
+    """Sleep until a moment on the clock of the loop; one that is past takes no turn of it."""
+    if (seconds := moment - asyncio.get_running_loop().time()) > 0:
+        await asyncio.sleep(seconds)
 
 
 async def _run_followups(run: SweepRun, plan: Plan, controls: Iterable[ControlPlan]) -> bool:
@@ -184,7 +212,6 @@ def _silence(limits: Limits) -> float:
 
 async def _run_guarded(run: SweepRun, probe: Probe, limiter: Limiter) -> None:
     """Run one probe, again where this host paused meanwhile: then failures and durations are its own."""
-    await asyncio.sleep(run.starts.get(probe.id, 0.0))
     for number in range(MOST_RUNS):
         begun = monotonic()
         async with limiter.slot():
@@ -265,8 +292,8 @@ def _describe_bug(bug: Exception) -> str:
     return f"{type(bug).__name__}: {bug}"[:200]
 
 
-def _record(run: SweepRun, plan: Plan) -> Recording:
-    """Assemble the recording: one record per probe, in the plan's order, and the controls."""
+def _record(run: SweepRun, plan: Plan, controls: Mapping[str, Control]) -> Recording:
+    """Assemble the recording: one record per probe, in the plan's order, and the controls. In a thread."""
     records = tuple(
         run.records.get(probe.id)
         or ProbeRecord(probe=probe.id, trails=(), skipped=run.ended_by or OUT_OF_TIME)
@@ -282,5 +309,5 @@ def _record(run: SweepRun, plan: Plan) -> Recording:
         plan=plan,
         vantage=replace(vantage, clock_readings=readings, clock_offset_seconds=offset),
         records=records,
-        controls=tuple(run.controls[key] for key in sorted(run.controls)),
+        controls=tuple(controls[key] for key in sorted(controls)),
     )
