@@ -126,7 +126,7 @@ class Handlers(Struct, frozen=True, kw_only=True):
         sweep = self.holder.current.sweep
         if sweep is None:
             return refuse(request, 503, "the first sweep is not done")
-        return await self.pages.answer(request, lambda: self.sweeps.render(sweep), JSON)
+        return await self.pages.answer_packed(request, lambda: self.sweeps.render(sweep), JSON)
 
     async def targets(self, request: web.Request) -> web.StreamResponse:
         """Serve a page of the targets with their last verdicts and standings."""

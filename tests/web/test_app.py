@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import tracemalloc
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +16,8 @@ from egressd.model.notification import Notify, Receiver
 from egressd.model.snapshot import ConfigStatus, ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
 from egressd.notify.transport.http import HttpTransport
-from egressd.report.saved import from_json
+from egressd.report.saved import from_json, to_json
+from egressd.web.api.document import SweepJson
 from tests.metrics.snapshots import NOW, Row, finding, make_snapshot, make_sweep
 from tests.web.conftest import Start
 
@@ -100,6 +102,25 @@ async def test_the_sweep_is_the_report_of_once(start: Start) -> None:
     """`/api/v1/sweep` is a report that `egressd replay` reads."""
     running = await start(make_snapshot(SWEEP))
     assert from_json((await running.get("/api/v1/sweep"))[1]) == SWEEP.recording
+
+
+async def test_the_sweep_is_kept_compressed(start: Start) -> None:
+    """It is sent as it is kept, or unpacked piece by piece: the text of a large site is never in memory."""
+    sweep = make_sweep(*(Row(host=f"host-{number}.example") for number in range(300)))
+    running = await start(make_snapshot(sweep))
+    for accepted in ("gzip", "identity"):
+        headers = {"Accept-Encoding": accepted}
+        async with running.session.get(running.url("/api/v1/sweep"), headers=headers) as answer:
+            assert await answer.text() == to_json(sweep)
+    tracemalloc.start()
+    try:
+        page = SweepJson().render(sweep)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert b"".join(page.pieces()).decode() == to_json(sweep)
+    assert len(page.zipped) < page.size / 10
+    assert peak < page.size
 
 
 async def test_targets_and_alerts(start: Start) -> None:

@@ -19,7 +19,7 @@ import trustme
 
 from egressd.web.api.document import SweepJson
 from egressd.web.connection import admission, listener, protocol
-from egressd.web.connection.page import PageMaker
+from egressd.web.connection.page import PackedPage, PageMaker
 from tests.metrics.snapshots import Row, make_snapshot, make_sweep
 from tests.web.conftest import Running, Start, until
 from tests.web.test_access import TLS, ask, client, issue, write
@@ -127,7 +127,7 @@ async def test_a_reader_that_does_not_read_is_cut_off(
 ) -> None:
     """A large page takes no more memory per connection than a piece, and is given up after seconds."""
     shorten(0.5)
-    monkeypatch.setattr(SweepJson, "render", lambda *_: bytes(LARGE))
+    monkeypatch.setattr(SweepJson, "render", lambda *_: PackedPage.of([bytes(LARGE)]))
     running = await start(make_snapshot(make_sweep(Row())))
     host, _, port = running.server.addresses[0].rpartition(":")
     with ExitStack() as stack:

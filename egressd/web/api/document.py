@@ -12,6 +12,7 @@ from egressd.model.standing import Belief, Standing
 from egressd.model.verdict import Outcome, Suspect, Sweep, Verdict
 from egressd.state.codec import to_dict
 from egressd.web.api.paging import PageOfTargets
+from egressd.web.connection.page import PackedPage
 
 TARGETS_SCHEMA = "egressd.targets/1"
 ALERTS_SCHEMA = "egressd.alerts/1"
@@ -22,17 +23,18 @@ class SweepJson:
     """The JSON of the last sweep, made once per sweep."""
 
     def __init__(self) -> None:
-        self._sweep: Sweep | None = None
-        self._text = b""
+        self._made: tuple[str, PackedPage] | None = None
+        """Of which recording: the sweep itself would be kept beyond its time."""
 
-    def render(self, sweep: Sweep) -> bytes:
+    def render(self, sweep: Sweep) -> PackedPage:
         """Return a sweep as JSON, by the schema `egressd.sweep/1`."""
         # Needs the rules of firewalls and older reports, which a daemon that is only scraped does not.
-        from egressd.report.saved import to_json  # noqa: PLC0415
+        from egressd.report.saved import json_pieces  # noqa: PLC0415
 
-        if self._sweep is not sweep:
-            self._text, self._sweep = to_json(sweep).encode(), sweep
-        return self._text
+        made = self._made
+        if made is None or made[0] != sweep.recording.id:
+            made = self._made = (sweep.recording.id, PackedPage.of(json_pieces(sweep)))
+        return made[1]
 
 
 def targets_document(snapshot: Snapshot, asked: PageOfTargets = WHOLE_PAGE) -> dict[str, Any]:

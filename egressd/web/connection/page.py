@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import LooseHeaders
 from msgspec import Struct, field
 
 from egressd import clock
+
+T = TypeVar("T")
 
 THREADS = 2
 """Pages that are made at once; more wait."""
@@ -27,10 +31,34 @@ _LEVEL = 1
 _REFUSED = re.compile(r"q=0(\.0*)?")
 
 
+class PackedPage(Struct, frozen=True):
+    """A page that is kept compressed: a report of thousands of targets takes a thirtieth so."""
+
+    zipped: bytes
+    size: int
+    """Bytes of the text."""
+
+    @classmethod
+    def of(cls, pieces: Iterable[bytes]) -> PackedPage:
+        """Compress a text as it is made, so that it never stands in memory as a whole."""
+        file, size = io.BytesIO(), 0
+        with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_LEVEL, mtime=0) as packing:
+            for one in pieces:
+                packing.write(one)
+                size += len(one)
+        return cls(file.getvalue(), size)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the text."""
+        with gzip.GzipFile(fileobj=io.BytesIO(self.zipped)) as unpacking:
+            while piece := unpacking.read(PIECE):
+                yield piece
+
+
 class _Made(Struct, frozen=True, kw_only=True):
     key: Hashable
     began: float
-    body: bytes
+    body: Any
 
 
 class PageMaker(Struct, kw_only=True):
@@ -54,17 +82,22 @@ class PageMaker(Struct, kw_only=True):
 
         `name` is the page's, one of few (empty: its path); `variant` tells apart what it says to whom.
         """
-        response = web.StreamResponse(headers=headers)
-        response.headers.add(hdrs.VARY, hdrs.ACCEPT_ENCODING)
-        zipped = takes_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, [])))
-        if zipped:
-            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        response, zipped = _begin(request, headers)
         body = await self.make(
             name or request.path, (zipped, variant), lambda: compressed(write()) if zipped else write()
         )
-        return await send_page(request, response, body)
+        return await send_page(request, response, size=len(body), pieces=_cut(body))
 
-    async def make(self, name: str, key: Hashable, write: Callable[[], bytes]) -> bytes:
+    async def answer_packed(
+        self, request: web.Request, write: Callable[[], PackedPage], headers: LooseHeaders
+    ) -> web.StreamResponse:
+        """Send a page that is kept compressed, as it is or unpacked piece by piece."""
+        response, zipped = _begin(request, headers)
+        page = await self.make(request.path, None, write)
+        size, pieces = (len(page.zipped), _cut(page.zipped)) if zipped else (page.size, page.pieces())
+        return await send_page(request, response, size=size, pieces=pieces)
+
+    async def make(self, name: str, key: Hashable, write: Callable[[], T]) -> T:
         """Return a page; `key` tells its variants apart."""
         came = clock.monotonic()
         self._waiting[name] += 1
@@ -76,7 +109,8 @@ class PageMaker(Struct, kw_only=True):
                         began = clock.monotonic()
                         made = _Made(key=key, began=began, body=await asyncio.to_thread(write))
                     self._made[name] = made
-                return made.body
+                body: T = made.body
+                return body
         finally:
             self._waiting[name] -= 1
             if not self._waiting[name]:
@@ -88,15 +122,35 @@ def compressed(body: bytes) -> bytes:
     return gzip.compress(body, _LEVEL, mtime=0)
 
 
-async def send_page(request: web.Request, response: web.StreamResponse, body: bytes) -> web.StreamResponse:
+def _begin(request: web.Request, headers: LooseHeaders) -> tuple[web.StreamResponse, bool]:
+    """Return the response to a request, and whether its body is to be compressed."""
+    response = web.StreamResponse(headers=headers)
+    response.headers.add(hdrs.VARY, hdrs.ACCEPT_ENCODING)
+    zipped = takes_gzip(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, [])))
+    if zipped:
+        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+    return response, zipped
+
+
+def _cut(body: bytes) -> Iterator[memoryview]:
+    whole = memoryview(body)
+    return (whole[begin : begin + PIECE] for begin in range(0, len(body), PIECE))
+
+
+async def send_page(
+    request: web.Request,
+    response: web.StreamResponse,
+    *,
+    size: int,
+    pieces: Iterable[bytes | memoryview],
+) -> web.StreamResponse:
     """Send a page; the client's pace is kept, and one that leaves is no error."""
-    response.content_length = len(body)
+    response.content_length = size
     try:
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
-            whole = memoryview(body)
-            for begin in range(0, len(body), PIECE):
-                await response.write(whole[begin : begin + PIECE])
+            for one in pieces:
+                await response.write(one)
         await response.write_eof()
     except ConnectionError:
         pass  # it has left, or was too slow
