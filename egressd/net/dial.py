@@ -31,7 +31,7 @@ from egressd.net.stopwatch import Stopwatch
 class TcpStream:
     """A connected TCP socket."""
 
-    __slots__ = ("_loop", "_returned", "_sock", "_written", "source_address", "source_port", "turn")
+    __slots__ = ("_loop", "_returned", "_sock", "_written", "turn")
 
     def __init__(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
@@ -39,7 +39,6 @@ class TcpStream:
         self._returned = b""
         self._written = 0
         self.turn = LoopTurn()
-        self.source_address, self.source_port = local_address(sock)
 
     async def read(self, n: int) -> bytes:
         """Return up to `n` bytes; b"" at the end. Raises OSError."""
@@ -158,7 +157,6 @@ class _ConnectAttempt:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             raise OSError(number, os.strerror(number))
-        self.local = local_address(sock)
 
     def observe(
         self, *, failure: Failure | None = None, detail: str = "", number: int | None = None

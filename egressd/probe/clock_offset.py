@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from statistics import median
 
 from egressd.model.observation import HttpObservation, NtpObservation, Phase
@@ -24,6 +25,8 @@ EARLIEST, LATEST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2060, 1, 1, tzinfo
 MAX_READINGS = 50
 HALF_SECOND = 0.5
 """`Date` is truncated to whole seconds: on average it is half a second behind."""
+_parse_date = lru_cache(maxsize=256)(parsedate_to_datetime)
+"""Servers that are probed at once send the same."""
 
 
 def clock_offset(records: Iterable[ProbeRecord]) -> tuple[tuple[ClockReading, ...], float | None]:
@@ -97,7 +100,7 @@ def _from_date(seen: HttpObservation) -> ClockReading | None:
     if "age" in headers or "date" not in headers:
         return None
     try:
-        theirs = parsedate_to_datetime(headers["date"])
+        theirs = _parse_date(headers["date"])
         ours = datetime.fromisoformat(seen.started) + timedelta(milliseconds=seen.elapsed_ms / 2)
         offset = (theirs - ours).total_seconds() + HALF_SECOND
     except (ValueError, TypeError, OverflowError):

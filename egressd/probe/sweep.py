@@ -263,7 +263,8 @@ async def _run_guarded_control(
     run: SweepRun, control: ControlPlan, *, after: float = 0.0, gap: float = GAP_SECONDS
 ) -> None:
     """Run one control, unless its result is known already; a bug ends that control only."""
-    await asyncio.sleep(after)
+    if after:
+        await asyncio.sleep(after)
     known = run.context.control_cache.get(control)
     try:
         result = known or await _run_control_undisturbed(run, control, gap=gap)

@@ -63,17 +63,18 @@ async def test_dropped_syns(here: Source, full_backlog: int) -> None:
 
 
 async def test_source_address_is_used(serve: Any) -> None:
-    """The connection leaves from the configured address."""
+    """The connection leaves from the configured address, and the port recorded is the one the server sees."""
 
-    async def idle(peer: Any) -> None:
-        await peer.receive()
+    async def tell(peer: Any) -> None:
+        address, port = peer.writer.get_extra_info("peername")
+        await peer.send(f"{address} {port}".encode())
 
     observation, stream = await dial(
-        "127.0.0.1", await serve(idle), source=Source(name="two", address="127.0.0.2"), timeout=5
+        "127.0.0.1", await serve(tell), source=Source(name="two", address="127.0.0.2"), timeout=5
     )
     assert stream is not None
     assert observation.local_address == "127.0.0.2"
-    assert stream.source_port == observation.local_port
+    assert await stream.read(100) == f"127.0.0.2 {observation.local_port}".encode()
     stream.close()
 
 

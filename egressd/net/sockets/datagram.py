@@ -39,7 +39,11 @@ class Datagrams:
         except OSError as error:
             self._sock.close()
             raise _connect_error(error) from None
-        self.local = local_address(self._sock)
+
+    @property
+    def local(self) -> tuple[str | None, int | None]:
+        """The local address and port."""
+        return local_address(self._sock)
 
     def send(self, data: bytes) -> None:
         """Send one datagram; a full send buffer is an error too."""

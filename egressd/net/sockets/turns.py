@@ -18,7 +18,7 @@ from egressd.clock import cpu_seconds
 TURN_SECONDS = 0.002
 """What a connection may use without waiting for its peer."""
 ROUND_SECONDS = 0.010
-"""What all connections may use of one iteration of the loop, before the others wait for the next one."""
+"""What all connections may use of one iteration of the loop, before those that come wait for the next one."""
 TURNS_PER_ROUND = 5
 """Connections that waited and are served in one iteration."""
 
@@ -26,13 +26,15 @@ TURNS_PER_ROUND = 5
 class LoopTurn:
     """The use that one connection makes of the loop. A step of parsing between two calls must be short."""
 
-    __slots__ = ("_queue", "_since", "_used")
+    __slots__ = ("_admitted", "_queue", "_since", "_used")
 
     def __init__(self) -> None:
         self._queue: _TurnQueue | None = None
         """Of the loop that the connection runs in; None until its first turn."""
         self._since = cpu_seconds()
         self._used = 0.0
+        self._admitted = False
+        """Whether it was let into a round since it waited: then only its own turn ends."""
 
     def pause(self) -> None:
         """Note that the connection is about to wait for its peer."""
@@ -40,17 +42,22 @@ class LoopTurn:
 
     def resume(self) -> None:
         """Note that the connection has waited: others ran meanwhile."""
-        self._since = cpu_seconds()
-        self._turns().note_use(self._since)
+        self._begin(admitted=False)
 
     async def share(self) -> None:
-        """Let others run, where this connection has used its turn, or all of them have used the round."""
+        """Let others run, where this connection has used its turn, or comes when the round is used."""
         now = cpu_seconds()
-        if now - self._since < TURN_SECONDS and not self._turns().round_is_over(now):
+        if now - self._since < TURN_SECONDS and (self._admitted or not self._turns().round_is_over(now)):
+            self._admitted = True
             return
         self.pause()
         await self._turns().wait(self._used)
-        self.resume()
+        self._begin(admitted=True)
+
+    def _begin(self, *, admitted: bool) -> None:
+        self._admitted = admitted
+        self._since = cpu_seconds()
+        self._turns().note_use(self._since)
 
     def _turns(self) -> _TurnQueue:
         if self._queue is None:

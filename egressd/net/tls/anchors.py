@@ -12,6 +12,7 @@ from itertools import islice
 
 from msgspec import Struct
 
+from egressd.model.observation import ChainFacts
 from egressd.net.tls.cache import SizedCache
 from egressd.net.tls.certificates import ParsedCertificate, is_signed, names_as_issuer, parse_certificate
 from egressd.net.tls.der import NameKey
@@ -26,6 +27,9 @@ _KEPT_BYTES = 4 * 1024 * 1024
 """Of chains whose ways are known."""
 _OVERHEAD = 1024
 """What a certificate on a way takes besides its bytes."""
+
+
+Digests = tuple[str, ...]
 
 
 class ChainPath(Struct, frozen=True, kw_only=True):
@@ -52,6 +56,15 @@ class ChainPath(Struct, frozen=True, kw_only=True):
         return len(self.certificates)
 
 
+class ChainReading(Struct, frozen=True, kw_only=True):
+    """What can be told of a chain whatever the host and the time."""
+
+    facts: ChainFacts
+    """Without the names and the time."""
+    path: ChainPath
+    """The one that counts, which is in time or not."""
+
+
 def anchored(paths: Iterable[ChainPath]) -> bool | None:
     """Return whether one of these paths leads to a root; None: it can't be told."""
     ends = {one.anchored for one in paths}
@@ -64,8 +77,12 @@ class RootSet:
     def __init__(self, ders: Iterable[bytes]) -> None:
         self._digests: set[str] = set()
         self._by_subject: dict[NameKey, list[ParsedCertificate]] = {}
-        self._known: SizedCache[tuple[str, ...], tuple[ChainPath, ...]] = SizedCache(_KEPT_BYTES)
+        self._known: SizedCache[Digests, tuple[ChainPath, ...]] = SizedCache(_KEPT_BYTES)
         """By the digests of a chain: most targets send one that another has sent, or they did before."""
+        self.readings: SizedCache[tuple[RootSet, Digests, Digests, bool], ChainReading] = SizedCache(
+            _KEPT_BYTES
+        )
+        """By the public roots beside these, the digests sent and built, and whether OpenSSL accepted them."""
         for der in ders:
             self._add(der)
 
@@ -97,11 +114,11 @@ class RootSet:
 
     def paths(self, chain: tuple[ParsedCertificate, ...]) -> tuple[ChainPath, ...]:
         """Return every way up from the leaf, through those sent in any order, to a root or an end."""
-        digests = tuple(one.facts.sha256 for one in chain)
+        digests = digests_of(chain)
         known = self._known.get(digests)
         if known is None:
             known = tuple(_Search(self, chain[1:_MAX_SENT]).paths_of(chain[:1]))
-            self._known.put(digests, known, size=_size_of(chain))
+            self._known.put(digests, known, size=chain_size(chain))
         return known
 
     def has_issuer_of(self, certificate: ParsedCertificate) -> bool:
@@ -113,7 +130,13 @@ class RootSet:
         return self._by_subject.get(certificate.raw.issuer.key, []) if certificate.raw is not None else []
 
 
-def _size_of(chain: tuple[ParsedCertificate, ...]) -> int:
+def digests_of(chain: tuple[ParsedCertificate, ...]) -> Digests:
+    """Return the SHA-256 of each certificate."""
+    return tuple([one.facts.sha256 for one in chain])
+
+
+def chain_size(chain: tuple[ParsedCertificate, ...]) -> int:
+    """Return about how many bytes it takes to keep what is known of a chain."""
     return sum(len(one.raw.signed) for one in chain if one.raw is not None) + _OVERHEAD * len(chain)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from egressd.model.observation import ChainFacts, PathCertificate
-from egressd.net.tls.anchors import ChainPath, RootSet, anchored
+from egressd.net.tls.anchors import ChainPath, ChainReading, RootSet, anchored, chain_size, digests_of
 from egressd.net.tls.certificates import ParsedCertificate
 
 Chain = tuple[ParsedCertificate, ...]
@@ -20,6 +22,22 @@ def chain_facts(
 
     `built` is what OpenSSL built from it and from the trust store, `verified` whether it accepted that.
     """
+    key = public, digests_of(sent), digests_of(built), verified
+    reading = trusted.readings.get(key)
+    if reading is None:
+        reading = _read(sent, public=public, trusted=trusted, built=built, verified=verified)
+        trusted.readings.put(key, reading, size=chain_size(sent) + chain_size(built))
+    name_matches = sent[0].matches(host)
+    return replace(
+        reading.facts,
+        name_matches=name_matches,
+        common_name_matches=not name_matches and sent[0].common_name_matches(host),
+        in_time=reading.path.in_time,
+    )
+
+
+def _read(sent: Chain, *, public: RootSet, trusted: RootSet, built: Chain, verified: bool) -> ChainReading:
+    """Return what can be told whatever the host and the time."""
     known = tuple(dict.fromkeys((*sent, *built[1:])))
     verified = verified and bool(built)
     by_public, by_store = public.paths(known), list(trusted.paths(known))
@@ -30,13 +48,12 @@ def chain_facts(
         is_public = public.anchors((built[-1], *sent)) or is_public
     path = _best(by_store if verified else (*by_store, *by_public))
     top = path.certificates[-1]
-    name_matches = sent[0].matches(host)
-    return ChainFacts(
+    facts = ChainFacts(
         publicly_anchored=is_public,
         store_anchored=anchored(by_store),
-        name_matches=name_matches,
-        common_name_matches=not name_matches and sent[0].common_name_matches(host),
-        in_time=path.in_time,
+        name_matches=None,
+        common_name_matches=None,
+        in_time=None,
         issuer_known_public=public.has_issuer_of(top),
         path=tuple(_recorded(one, sent) for one in path.certificates),
         issuer_key=_issuer_key(path),
@@ -44,6 +61,7 @@ def chain_facts(
             public.anchors((one, *sent)) is True for one in sent if one not in path.certificates
         ),
     )
+    return ChainReading(facts=facts, path=path)
 
 
 def _best(paths: Sequence[ChainPath]) -> ChainPath:

@@ -5,10 +5,16 @@ Rule of the file: whatever the bytes are, it never raises, and it keeps a bounde
 
 from __future__ import annotations
 
+import struct
+
 from egressd.model.observation import TlsAlert
 from egressd.net.scrub import scrub
 
 HEADER = 5
+_RECORD = struct.Struct("!BBxH")
+"""Type, version and size of a record."""
+_MAJOR = 3
+"""The first number of every version since SSL 3.0."""
 HEAD_LIMIT = 512
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 _TYPES = frozenset({CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, 24})
@@ -61,7 +67,8 @@ class RecordScanner:
         position, end = 0, len(data)
         while position < end and not self.broken:
             if not self._remaining:
-                position += self._read_header(data, position)
+                self._read_header(data, position)
+                position += HEADER
                 continue
             stop = min(end, position + self._remaining)
             if self._reads:
@@ -69,22 +76,21 @@ class RecordScanner:
             self._remaining -= stop - position
             position = stop
 
-    def _read_header(self, data: bytes, position: int) -> int:
-        """Read a record header, or the start of one; return its bytes."""
-        header = data[position : position + HEADER]
-        if not _may_be_header(header):
+    def _read_header(self, data: bytes, position: int) -> None:
+        """Read a record header, or the start of one."""
+        if position + HEADER > len(data):
+            self._header = data[position:]
+            self.broken = not _may_be_header(self._header)
+            return
+        kind, major, size = _RECORD.unpack_from(data, position)
+        if kind not in _TYPES or major != _MAJOR or size > _MAX_PAYLOAD:
             self.broken = True
-        elif len(header) < HEADER:
-            self._header = header
-        else:
-            self._kind, self._remaining = header[0], int.from_bytes(header[3:])
-            self._alert = b""
-            self.records += 1
-            self._cleartext = self._cleartext and self._kind not in _ENDS_CLEARTEXT
-            self._reads = (self._kind == ALERT and self._remaining == _ALERT_SIZE) or (
-                self._kind == HANDSHAKE and self._cleartext
-            )
-        return len(header)
+            return
+        self._kind, self._remaining = kind, size
+        self._alert = b""
+        self.records += 1
+        self._cleartext = self._cleartext and kind not in _ENDS_CLEARTEXT
+        self._reads = self._cleartext if kind == HANDSHAKE else kind == ALERT and size == _ALERT_SIZE
 
     def _read_payload(self, payload: bytes) -> None:
         """Read bytes of a payload that is in cleartext, or an alert."""
@@ -165,10 +171,8 @@ class _HandshakeScanner:
 
 
 def _may_be_header(header: bytes) -> bool:
-    """Return whether this may be a record header, or the start of one."""
-    if header[0] not in _TYPES or (len(header) > 1 and header[1] != 3):
-        return False
-    return len(header) < HEADER or int.from_bytes(header[3:]) <= _MAX_PAYLOAD
+    """Return whether a record header may begin so."""
+    return header[0] in _TYPES and header[1:2] in {b"", bytes((_MAJOR,))}
 
 
 def server_hello_version(body: bytes) -> str | None:
