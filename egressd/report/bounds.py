@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 
 from msgspec import Struct
 
 from egressd.errors import ReportFileError
+from egressd.model.settings import ServiceTags, Trust
 
 MAX_CHARACTERS = 320 * 1024 * 1024
 """A sweep of 20,000 targets has 220 MiB of it where all is well."""
@@ -66,3 +68,22 @@ def check_bounds(value: object, place: str = "", name: str = "") -> None:
     elif isinstance(value, tuple):
         for number, one in enumerate(value):
             check_bounds(one, f"{place}[{number}]", name)
+
+
+def check_networks(trust: Trust, tags: ServiceTags | None) -> None:
+    """Check the networks that judging compares addresses with.
+
+    Raises:
+        ReportFileError: one can't be read.
+    """
+    for place, network in _networks(trust, tags):
+        try:
+            ip_network(network)
+        except ValueError:
+            raise ReportFileError(f"plan.{place}: it should be a network, like 203.0.113.0/24") from None
+
+
+def _networks(trust: Trust, tags: ServiceTags | None) -> Iterator[tuple[str, str]]:
+    yield from ((f"trust.public_networks[{number}]", one) for number, one in enumerate(trust.public_networks))
+    for at, tag in enumerate(tags.tags if tags is not None else ()):
+        yield from ((f"service_tags.tags[{at}].prefixes[{n}]", one) for n, one in enumerate(tag.prefixes))

@@ -27,7 +27,7 @@ from egressd.model.verdict import (
     Suspect,
     Verdict,
 )
-from egressd.report.bounds import MAX_CHARACTERS, MAX_CONTAINERS, MAX_VALUES, check_bounds, is_too_big
+from egressd.report.bounds import MAX_CHARACTERS, MAX_CONTAINERS, MAX_VALUES, check_bounds, check_networks, is_too_big
 from egressd.report.diff.sweep_diff import SweepDiff
 from egressd.report.entries.plan import PlanEntry
 from egressd.report.entries.rule import FindingEntry, RuleEntry
@@ -214,6 +214,7 @@ def parse_report(text: str) -> Report:
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise ReportFileError(_first_error(text, str(error))) from None
     check_bounds(report)
+    check_networks(report.plan.trust, report.plan.service_tags)
     return report
 
 

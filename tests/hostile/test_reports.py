@@ -114,3 +114,18 @@ def test_a_file_that_is_no_report(name: str, tmp_path: Path) -> None:
         assert done.exit_code == 2, (words, done.output)
         (line,) = done.stderr.splitlines()
         assert line.isprintable(), words
+
+
+@pytest.mark.parametrize("bad", ["", "x", "10.0.0.1/8", "10.0.0.0/8 ", "::/129"])
+def test_a_network_that_cannot_be_read(bad: str) -> None:
+    """It is refused with its place: addresses could not be compared with it."""
+    document = json.loads(REPORTS[0])
+    document["plan"]["trust"]["public_networks"] = ["203.0.113.0/24", bad]
+    with pytest.raises(ReportFileError, match=r"plan\.trust\.public_networks\[1\]: it should be a network"):
+        from_json(json.dumps(document))
+    document["plan"]["trust"]["public_networks"] = []
+    named = {"name": "AzureArc", "prefixes": [bad]}
+    tags = {"dated": "2026-11-20", "change_number": 1, "tags": [named], "digest": ""}
+    document["plan"]["service_tags"] = tags
+    with pytest.raises(ReportFileError, match=r"plan\.service_tags\.tags\[0\]\.prefixes\[0\]: it should be"):
+        from_json(json.dumps(document))
