@@ -129,9 +129,16 @@ def _listening(port: int) -> Iterator[list[str]]:
 
 def _has_any(process: Path, sockets: set[str]) -> bool:
     try:
-        return any(os.readlink(one) in sockets for one in (process / "fd").iterdir())  # noqa: PTH115 - no path
+        return any(_link(one) in sockets for one in (process / "fd").iterdir())
     except OSError:  # another user's, or it has ended
         return False
+
+
+def _link(descriptor: Path) -> str | None:
+    try:
+        return os.readlink(descriptor)  # noqa: PTH115 - no path
+    except OSError:  # it was closed meanwhile
+        return None
 
 
 def _named(process: Path) -> str:
