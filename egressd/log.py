@@ -26,7 +26,14 @@ class LateLogger:
             structlog = load_structlog()
         except OSError:  # no descriptor is left: a line less is better than a probe that fails for it
             return _lose
-        return getattr(structlog.get_logger(self._name), level)
+        return getattr(_logger(structlog, self._name), level)
+
+
+def _logger(structlog: Any, name: str) -> Any:
+    """Return a logger as configured; where nobody did, it writes to stderr: stdout is for results."""
+    if structlog.is_configured():
+        return structlog.get_logger(name)
+    return structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
 
 
 @cache

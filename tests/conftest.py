@@ -15,6 +15,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from egressd import log
 from egressd.bugs import BUGS
 from tests.pausing_loop import PausingLoop, use_pausing_clock
 from tests.ports import closed_port, free_port
@@ -89,6 +90,7 @@ def _reset_logging() -> Iterator[None]:
     """Reset logging after each test, whose captured stderr is closed by then."""
     yield
     structlog.reset_defaults()
+    log._configure.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -104,7 +104,7 @@ async def test_notices_arrive_in_order_and_as_a_digest_beyond_the_bound() -> Non
 
 async def test_a_delivery_is_continued_where_it_stopped() -> None:
     """After a failure at the third part the next attempt begins there, and no part is sent twice."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from tests.notify.content.sample import CAUSE
 
