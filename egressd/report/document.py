@@ -27,7 +27,14 @@ from egressd.model.verdict import (
     Suspect,
     Verdict,
 )
-from egressd.report.bounds import MAX_CHARACTERS, MAX_CONTAINERS, MAX_VALUES, check_bounds, check_networks, is_too_big
+from egressd.report.bounds import (
+    MAX_CHARACTERS,
+    MAX_CONTAINERS,
+    MAX_VALUES,
+    check_bounds,
+    check_networks,
+    is_too_big,
+)
 from egressd.report.diff.sweep_diff import SweepDiff
 from egressd.report.entries.plan import PlanEntry
 from egressd.report.entries.rule import FindingEntry, RuleEntry
