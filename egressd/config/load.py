@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from egressd.config.alerts.warnings import alert_warnings
 from egressd.config.flags import Flags, apply_flags
 from egressd.config.gateway import gateway_warnings
 from egressd.config.timing import timing_warnings
@@ -25,6 +24,7 @@ from egressd.fields.files import FileReading, exposed_secrets
 from egressd.inputfile import is_file
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Endpoint
+from egressd.model.notification import Notify
 from egressd.model.settings import THIS_HOST, Settings
 from egressd.planning.region import absent_products, place_problem
 from egressd.planning.select import feature_notes
@@ -78,11 +78,19 @@ def load_settings(
         *(settings.service_tags.notes if settings.service_tags is not None else ()),
         *appliance_warnings(settings),
         *gateway_warnings(settings),
-        *alert_warnings(settings),
+        *_alert_warnings(settings),
         *timing_warnings(settings),
     )
     warnings = tuple(dict.fromkeys(found))
     return replace(settings, digest=digest(settings), warnings=warnings)
+
+
+def _alert_warnings(settings: Settings) -> tuple[str, ...]:
+    if settings.notify == Notify() and not settings.alerting.maintenance:
+        return ()  # most sweeps end here, without the modules for schedules and time zones
+    from egressd.config.alerts.warnings import alert_warnings  # noqa: PLC0415
+
+    return alert_warnings(settings)
 
 
 def _placed(settings: Settings, catalog: Catalog) -> Settings:

@@ -27,7 +27,6 @@ from egressd.model.plan import Plan, Probe
 from egressd.model.recording import Baseline, ProbeRecord
 from egressd.model.settings import Settings
 from egressd.model.verdict import Sweep
-from egressd.report.diff.render_diff import summarize_diff
 from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.summary import exit_code
 
@@ -55,6 +54,8 @@ def sweep_once(
         sweep = asyncio.run(sweep_until_stopped(settings, catalog, baseline=baseline))
         write_tickets(sweep, fmt, output, ticket)
     if (changes := diff_since_baseline(sweep)) is not None:
+        from egressd.report.diff.render_diff import summarize_diff
+
         note(f"since the baseline: {summarize_diff(changes)}")
     return exit_code(sweep)
 
