@@ -71,7 +71,14 @@ async def run_once(
 
 def run_sweep(settings: Settings, catalog: Catalog, *, baseline: Baseline | None = None) -> Sweep:
     """Plan, probe and judge once, where no event loop is running; raises what `run_once` raises."""
-    return asyncio.run(run_once(settings, catalog, baseline=baseline))
+    found: list[Sweep] = []
+
+    async def keep() -> None:
+        # Not returned: Python 3.11 writes the main task out with its result as it puts SIGINT's handler back.
+        found.append(await run_once(settings, catalog, baseline=baseline))
+
+    asyncio.run(keep())
+    return found[0]
 
 
 def _counter(total: int, progress: Callable[[Progress], None] | None) -> OnDone:

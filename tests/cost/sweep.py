@@ -10,7 +10,6 @@ limits are long, and what counts is what two sweeps agree on.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import sys
@@ -30,7 +29,7 @@ import yaml
 from egressd.catalog import load_catalog
 from egressd.cli.log import Form, Level, configure_logging
 from egressd.config import Flags, load_settings
-from egressd.engine.once import run_once
+from egressd.engine.once import run_sweep
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Settings
@@ -74,7 +73,7 @@ def crc32_of(name: str) -> int:
 
 def sweep(settings: Settings, catalog: Catalog) -> Sweep:
     """Sweep once and write the report; every target must be ok."""
-    found = asyncio.run(run_once(settings, catalog))
+    found = run_sweep(settings, catalog)
     bad = [one.target for one in found.verdicts if one.verdict.outcome is not Outcome.OK]
     if bad:
         sys.exit(f"not ok: {', '.join(bad)}")
