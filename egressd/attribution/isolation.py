@@ -43,6 +43,9 @@ def without_shortages(recording: Recording) -> Recording:
 
     They tell nothing about the network. Those of a probe stay where it has no others.
     """
+    short = any(_is_short(trail) for some in _trails(recording) for trail in some)
+    if not short and all(one.trails for one in recording.controls):
+        return recording
     controls = (replace(one, trails=_unhindered(one.trails)) for one in recording.controls)
     return replace(
         recording,
@@ -56,7 +59,17 @@ def without_shortages(recording: Recording) -> Recording:
 
 
 def _unhindered(trails: tuple[Trail, ...]) -> tuple[Trail, ...]:
-    return tuple(one for one in trails if one.last is None or one.last.failure is not Failure.NO_RESOURCES)
+    return tuple(one for one in trails if not _is_short(one))
+
+
+def _trails(recording: Recording) -> Iterator[tuple[Trail, ...]]:
+    yield from (one.trails for one in recording.records)
+    for control in recording.controls:
+        yield from (control.trails, control.subject_trails)
+
+
+def _is_short(trail: Trail) -> bool:
+    return trail.last is not None and trail.last.failure is Failure.NO_RESOURCES
 
 
 def _checked_record(one: ProbeRecord, recording: Recording) -> ProbeRecord:

@@ -25,12 +25,15 @@ class Outcome(StrEnum):
     @property
     def severity(self) -> int:
         """0 is best. A known failure outranks `unknown`, which outranks what works."""
-        return list(Outcome).index(self)
+        return _FROM_BEST.index(self)
 
     @property
     def reachable(self) -> bool:
         """Whether the endpoint can be used."""
         return self in (Outcome.OK, Outcome.DEGRADED)
+
+
+_FROM_BEST = tuple(Outcome)
 
 
 class Confidence(StrEnum):

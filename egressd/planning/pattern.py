@@ -57,6 +57,8 @@ class CatalogHosts:
 def _plain_end(pattern: str) -> str:
     """Return the labels after the last one with a `*`; all of them if none has one."""
     labels = _labels(pattern)
+    if "*" not in pattern:
+        return ".".join(labels)
     wild = (at for at in range(len(labels), 0, -1) if "*" in labels[at - 1])
     return ".".join(labels[next(wild, 0) :])
 

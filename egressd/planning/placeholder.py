@@ -116,6 +116,8 @@ def lacking(names: Iterable[str], values: PlaceholderValues) -> tuple[str, ...]:
 
 def is_address(text: str) -> bool:
     """Return whether a text is an IP address."""
+    if ":" not in text and not text[-1:].isdigit():
+        return False  # nearly every host is a name, and an exception for each costs more than all else here
     try:
         ip_address(text)
     except ValueError:

@@ -263,8 +263,8 @@ def _add_targets(draft: _Draft, one: Expansion, settings: Settings) -> None:
         rule = sample.kind is SampleKind.RANDOM
         for path in endpoint.paths[:1] if rule else endpoint.paths:
             choice = draft.choices.of_host(endpoint, sample.host)
-            target = replace(_target(endpoint, one, sample, path=path, owned=owned), one_of=choice)
-            draft.targets.append(target)
+            target = _target(endpoint, one, sample, path=path, owned=owned)
+            draft.targets.append(target if choice is None else replace(target, one_of=choice))
             if sample.siblings:
                 draft.siblings[target.id] = sample.siblings
 

@@ -55,7 +55,7 @@ def _changed(rows: Iterable[SelectedRow], settings: Settings) -> Iterator[Select
 
 def skipped_by_override(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
     """Return the ids of the rows that an override skips as a whole."""
-    rows = _selected_rows(catalog, settings)
+    rows = _selected_rows(catalog, settings) if any(one.skip for one in settings.overrides) else ()
     return tuple(row.endpoint.id for row in rows if apply_overrides(row.endpoint, settings.overrides) is None)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -310,6 +311,11 @@ def _check_time(text: str) -> None:
 
 def convert_fields(kind: type[T], value: object, **more: object) -> T:
     """Build a `kind` from the fields it shares with a value, and from `more`."""
-    names = kind.__struct_fields__
-    shared = {name: getattr(value, name) for name in names if name not in more and hasattr(value, name)}
+    shared = {name: getattr(value, name) for name in _shared(kind, type(value)) if name not in more}
     return kind(**shared, **more)
+
+
+@cache
+def _shared(kind: type[msgspec.Struct], given: type) -> tuple[str, ...]:
+    """Return the fields of a kind that values of another type have as well, as fields or as properties."""
+    return tuple(name for name in kind.__struct_fields__ if hasattr(given, name))

@@ -70,9 +70,11 @@ def public_authorities(seen: Iterable[TlsObservation]) -> frozenset[str]:
     )
 
 
-def private_authorities(trails: Iterable[Trail], *, public: AbstractSet[str]) -> Iterator[tuple[str, str]]:
+def private_authorities(
+    seen: Iterable[TlsObservation], *, public: AbstractSet[str]
+) -> Iterator[tuple[str, str]]:
     """Yield authority and name of chains that lead to no public root, unless one may only lack a link."""
-    for one in (tls for trail in trails for tls in trail.handshakes):
+    for one in seen:
         key = authority_key(one)
         if key is not None and is_anchored(one, publicly=False) and not may_lack_link(one, public=public):
             yield key, one.sni.lower()
@@ -81,7 +83,9 @@ def private_authorities(trails: Iterable[Trail], *, public: AbstractSet[str]) ->
 def proven_names(trails: Iterable[Trail]) -> Iterator[tuple[tuple[str, str, int], str]]:
     """Yield source, address and port with the server names that were proven there by a public chain."""
     for trail in trails:
-        tcp, last = trail.seen(Phase.TCP), next(reversed(trail.handshakes), None)
-        proven = last is not None and last.failure is None and is_anchored(last, publicly=True)
-        if proven and last is not None and trail.path == DIRECT and isinstance(tcp, TcpObservation):
+        last = next(reversed(trail.handshakes), None) if trail.path == DIRECT else None
+        if last is None or last.failure is not None or not is_anchored(last, publicly=True):
+            continue
+        tcp = trail.seen(Phase.TCP)
+        if isinstance(tcp, TcpObservation):
             yield (trail.source, tcp.remote_address, tcp.remote_port), last.sni.lower()

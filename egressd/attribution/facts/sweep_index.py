@@ -122,7 +122,9 @@ class SweepIndex(Struct, frozen=True, kw_only=True):
         comparable = (*every, *(trail for control in ordinary for trail in control.trails))
         everything = (*every, *(trail for control in recording.controls for trail in control.trails))
         dials = count_dials(comparable, plan.trust.public_networks)
-        known_authorities = public_authorities(one for trail in comparable for one in trail.handshakes)
+        handshakes = [one for trail in every for one in trail.handshakes]
+        compared = [one for control in ordinary for trail in control.trails for one in trail.handshakes]
+        known_authorities = public_authorities((*handshakes, *compared))
         return cls(
             recording=recording,
             probes=probes,
@@ -145,10 +147,10 @@ class SweepIndex(Struct, frozen=True, kw_only=True):
             answered_sni=_sets(_direct_sni(comparable, answered=True)),
             unanswered_sni=_sets(_direct_sni(comparable, answered=False)),
             proven_names=_sets(proven_names(comparable)),
-            private_issuers=_sets(private_authorities(every, public=known_authorities)),
+            private_issuers=_sets(private_authorities(handshakes, public=known_authorities)),
             public_authorities=known_authorities,
             peers=PeerComparison.build(seen, controls, public=plan.trust.public_networks),
-            revocation_hosts=_revocation_hosts(every),
+            revocation_hosts=_revocation_hosts(handshakes),
             redirects_in_clear=_sets(_redirects_in_clear(everything)),
             sessions_cut=_sets(_sessions_cut(every)),
             derived_hosts=hosts_derived(plan.targets),
@@ -302,11 +304,10 @@ def _direct_sni(trails: Iterable[Trail], *, answered: bool) -> Iterator[tuple[tu
             yield (trail.source, tcp.remote_address, tcp.remote_port), tls.sni.lower()
 
 
-def _revocation_hosts(trails: Iterable[Trail]) -> frozenset[str]:
-    chains = (one.chain for trail in trails for one in trail.handshakes)
-    urls = (
-        url for chain in chains for one in chain for url in (*one.crl_urls, *one.ocsp_urls, *one.issuer_urls)
-    )
+def _revocation_hosts(handshakes: Iterable[TlsObservation]) -> frozenset[str]:
+    urls: set[str] = set()  # most chains name the same ones
+    for one in (certificate for seen in handshakes for certificate in seen.chain):
+        urls.update(one.crl_urls, one.ocsp_urls, one.issuer_urls)
     return frozenset(host_of(url) for url in urls) - {""}
 
 
@@ -319,19 +320,21 @@ def _redirects_in_clear(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:
 
 def _sessions_cut(trails: Iterable[Trail]) -> Iterator[tuple[tuple[str, str, Failure], tuple[str, str]]]:
     for trail in trails:
-        last, genuine = trail.last, next(reversed(trail.handshakes), None)
-        if genuine is None or genuine.facts is None or genuine.facts.publicly_anchored is not True:
+        last = trail.last
+        if not isinstance(last, HttpObservation) or last.failure is None or not is_cut(last):
             continue
-        if isinstance(last, HttpObservation) and last.failure is not None and is_cut(last):
+        genuine = next(reversed(trail.handshakes), None)
+        if genuine is not None and genuine.facts is not None and genuine.facts.publicly_anchored is True:
             key = (trail.source, trail.path, last.failure)
             yield key, (genuine.sni.lower(), trail.address or "")
 
 
 def redirect_place(http: HttpObservation) -> str:
     """Return the host that an answer leads to, in lower case; empty: none."""
+    if http.status is None or not 300 <= http.status < 400:
+        return ""
     location = next((value for name, value in http.headers if name.lower() == "location"), "")
-    leads = http.status is not None and 300 <= http.status < 400
-    return host_of(http.redirect or location) if leads else ""
+    return host_of(http.redirect or location)
 
 
 def is_cut(http: HttpObservation) -> bool:
