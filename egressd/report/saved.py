@@ -6,9 +6,9 @@ References in a report are checked when it is read, because judging relies on th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -311,11 +311,12 @@ def _check_time(text: str) -> None:
 
 def convert_fields(kind: type[T], value: object, **more: object) -> T:
     """Build a `kind` from the fields it shares with a value, and from `more`."""
-    shared = {name: getattr(value, name) for name in _shared(kind, type(value)) if name not in more}
+    names = _shared(kind.__struct_fields__, cast(Hashable, type(value)))
+    shared = {name: getattr(value, name) for name in names if name not in more}
     return kind(**shared, **more)
 
 
 @cache
-def _shared(kind: type[msgspec.Struct], given: type) -> tuple[str, ...]:
-    """Return the fields of a kind that values of another type have as well, as fields or as properties."""
-    return tuple(name for name in kind.__struct_fields__ if hasattr(given, name))
+def _shared(fields: tuple[str, ...], given: Hashable) -> tuple[str, ...]:
+    """Return which of some fields the values of a type have as well, as fields or as properties."""
+    return tuple(name for name in fields if hasattr(given, name))

@@ -123,8 +123,7 @@ class SweepIndex(Struct, frozen=True, kw_only=True):
         everything = (*every, *(trail for control in recording.controls for trail in control.trails))
         dials = count_dials(comparable, plan.trust.public_networks)
         handshakes = [one for trail in every for one in trail.handshakes]
-        compared = [one for control in ordinary for trail in control.trails for one in trail.handshakes]
-        known_authorities = public_authorities((*handshakes, *compared))
+        known_authorities = public_authorities(one for trail in comparable for one in trail.handshakes)
         return cls(
             recording=recording,
             probes=probes,
@@ -305,10 +304,9 @@ def _direct_sni(trails: Iterable[Trail], *, answered: bool) -> Iterator[tuple[tu
 
 
 def _revocation_hosts(handshakes: Iterable[TlsObservation]) -> frozenset[str]:
-    urls: set[str] = set()  # most chains name the same ones
-    for one in (certificate for seen in handshakes for certificate in seen.chain):
-        urls.update(one.crl_urls, one.ocsp_urls, one.issuer_urls)
-    return frozenset(host_of(url) for url in urls) - {""}
+    sent = (certificate for one in handshakes for certificate in one.chain)
+    urls = {url for one in sent for url in (*one.crl_urls, *one.ocsp_urls, *one.issuer_urls)}
+    return frozenset(map(host_of, urls)) - {""}
 
 
 def _redirects_in_clear(trails: Iterable[Trail]) -> Iterator[tuple[str, str]]:
