@@ -198,7 +198,8 @@ class StateStore:
             Part.ALERTS, plain, take_over_alerts, snapshot, advanced.alerts, advanced.notices, silences
         )
         known = dict(snapshot.outbox.dropped)
-        self.holder.current = step.snapshot
+        # The same stays one object: what is written of it, such as the metrics, is written once.
+        self.holder.current = snapshot if step.snapshot == snapshot else step.snapshot
         for receiver, count in step.dropped:
             if receiver not in known:  # the first; the next delivery reports how many
                 log.error(

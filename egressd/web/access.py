@@ -46,6 +46,10 @@ class Access(Struct, kw_only=True):
         self._signature = _signature_of(self._path, rules)
         self.rules = rules
 
+    def has_file(self, path: str | None) -> bool:
+        """Whether there is a file to look at: one that is configured now, or the one in force."""
+        return bool(path) or self._path is not None
+
     def refresh(self, path: str | None) -> bool:
         """Read the file again if it or a file it names has changed; return whether the rules changed."""
         wanted = Path(path) if path else None

@@ -136,7 +136,8 @@ class Server(Struct, kw_only=True):
         while True:
             await asyncio.sleep(CHECK_EVERY)
             path = self.holder.current.settings.web.config_file
-            await asyncio.to_thread(self.access.refresh, path)
+            if self.access.has_file(path):
+                await asyncio.to_thread(self.access.refresh, path)
             self._publish_problems()
             self.admission.report()
 

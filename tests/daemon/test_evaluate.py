@@ -312,3 +312,27 @@ def test_what_changes_while_a_pass_is_taken_in_is_kept(monkeypatch: pytest.Monke
 
     asyncio.run(main())
     assert threads == [False, False]
+
+
+def test_an_evaluation_without_news_leaves_the_snapshot_as_it_is() -> None:
+    """What was written of a snapshot, such as the metrics, holds until something changes: a second scraper
+    costs little.
+    """
+
+    async def main() -> None:
+        one = make_simulation(hosts=3)
+        one.network.down["h1"] = "refused"
+        store, session = one.scheduler.store, one.scheduler.session
+        for _ in range(2):
+            of = await session.probe()
+            await store.apply(session, of=of, probes=frozenset(session.results.records), seconds=1.0)
+        before = one.holder.current
+        assert before.alerts
+        await store.tick()
+        assert one.holder.current is before
+        store.silences = (Silence(name="change", began="2020-01-01T00:00:00Z", ends="2099-01-01T00:00:00Z"),)
+        await store.tick()
+        assert one.holder.current is not before
+        assert [each.name for each in one.holder.current.silences] == ["change"]
+
+    asyncio.run(main())
