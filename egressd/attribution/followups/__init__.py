@@ -12,13 +12,14 @@ Where controls are handled:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from functools import partial
 
 from msgspec.structs import replace
 
 from egressd.attribution.control_results.client_hello import EXPECTED_TO_WORK
+from egressd.attribution.facts.sweep_index import SweepIndex
 from egressd.attribution.followups.failure import PER_PROBE, PER_SWEEP, failure_controls
 from egressd.attribution.followups.http import redirect_controls
 from egressd.attribution.followups.sampling import hello_controls, revocation_controls
@@ -50,22 +51,27 @@ def plan_followups(
 def _plan(recording: Recording, probed: AbstractSet[str] | None, on_bug: OnBug) -> tuple[ControlPlan, ...]:
     index = index_recording(recording, part=Part.FOLLOWUPS, on_bug=on_bug)
     done = {one.id for one in recording.controls}
+    try:
+        found = tuple(_wanted(index, probed, done, on_bug))
+    finally:
+        # Contexts in it refer back to it: the whole recording would wait for the garbage collector.
+        index.known.clear()
+    return tuple({one.id: _paced(one) for one in found}.values())
 
+
+def _wanted(
+    index: SweepIndex, probed: AbstractSet[str] | None, done: AbstractSet[str], on_bug: OnBug
+) -> Iterator[ControlPlan]:
     def planned(plan: Callable[[], Iterable[ControlPlan]]) -> tuple[ControlPlan, ...]:
         return isolate(Part.FOLLOWUPS, on_bug, lambda: tuple(plan()), lambda _: ())
 
-    found = [
-        one
-        for plan in (
-            partial(failure_controls, index, on_bug=on_bug),
-            partial(revocation_controls, index, probed),
-            partial(redirect_controls, index),
-        )
-        for one in planned(plan)
-        if one.id not in done
-    ]
-    found += planned(lambda: hello_controls(index, probed))
-    return tuple({one.id: _paced(one) for one in found}.values())
+    for plan in (
+        partial(failure_controls, index, on_bug=on_bug),
+        partial(revocation_controls, index, probed),
+        partial(redirect_controls, index),
+    ):
+        yield from (one for one in planned(plan) if one.id not in done)
+    yield from planned(lambda: hello_controls(index, probed))
 
 
 def _paced(one: ControlPlan) -> ControlPlan:
