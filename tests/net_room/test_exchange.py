@@ -9,11 +9,13 @@ import re
 import ssl
 import zlib
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from egressd.clock import monotonic
 from egressd.model.observation import Failure, HttpObservation, TlsAlert
@@ -25,6 +27,7 @@ from egressd.net.http.websocket import accept_value
 
 HOST = "web.test"
 REQUEST = Request(host=HOST)
+TIMES = ("started", "elapsed_ms", "throughput")
 
 
 @pytest.fixture
@@ -628,6 +631,38 @@ def test_odd_heads(memory_stream: Any, status: bytes, lines: list[bytes], body: 
     stream = memory_stream(status, *lines, b"\r\n", *([body] if body else []))
     seen = asyncio.run(exchange(stream, Request(host=HOST, upgrade=True), alpn=None, timeout=2))
     assert seen.failure is not None or seen.status is not None
+
+
+@pytest.mark.parametrize("status", [200, 204, 206, 304, 407])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        REQUEST,
+        Request(host=HOST, range_bytes=5),
+        Request(host=HOST, want_sha256=True),
+        Request(host=HOST, method="HEAD"),
+    ],
+)
+async def test_a_body_that_comes_with_its_head(memory_stream: Any, status: int, request_: Request) -> None:
+    """It makes no difference whether the body comes with the head or after it."""
+
+    async def seen(*pieces: bytes) -> dict[str, Any]:
+        found = asdict(await exchange(memory_stream(*filter(None, pieces)), request_, alpn=None, timeout=2))
+        return {name: value for name, value in found.items() if name not in TIMES}
+
+    lines = (
+        b"",
+        b"Content-Length: 0\r\n",
+        b"Content-Length: 5\r\n",
+        b"Content-Length: 5, 5\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Content-Length: 5\r\nContent-Encoding: gzip\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: gzip\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    )
+    for line, body in product(lines, (b"", b"hell", b"hello", b"hello, and more", gzip.compress(b"")[:5])):
+        head = f"HTTP/1.1 {status} said\r\n".encode() + line + b"\r\n"
+        assert await seen(head + body) == await seen(head, body), (line, body)
 
 
 @pytest.mark.parametrize(

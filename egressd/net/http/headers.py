@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
 from urllib.parse import urljoin, urlsplit
 
 from egressd.net.scrub import scrub
@@ -73,6 +75,7 @@ _KEPT_PREFIXES = (
     "x-firewall",
 )
 """Prefixes of headers that identify Azure and inspection products."""
+_WITH_SECRETS = frozenset({"location", "set-cookie"})
 _QUERY_VALUE = re.compile(r"(?<=[?&;#])([^=&;#]{1,64})=[^&;#]*")
 _USERINFO = re.compile(r"(?<=://)[^/@]*@")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -85,14 +88,25 @@ def is_field_name(name: str) -> bool:
 
 def select_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return the headers to record, in order, names in lower case; of a cookie only the name."""
-    kept = (
-        (name.lower(), _redacted(name.lower(), value)) for name, value in headers if _is_kept(name.lower())
-    )
-    return tuple(pair for pair, _ in zip(kept, range(_MAX_HEADERS), strict=False))
+    lowered = ((name.lower(), value) for name, value in headers)
+    kept = (_recorded(name, value) for name, value in lowered if _is_kept(name))
+    return tuple(islice(kept, _MAX_HEADERS))
 
 
 def _is_kept(name: str) -> bool:
     return name in _KEPT or (name.startswith("x-") and name.startswith(_KEPT_PREFIXES))
+
+
+def _recorded(name: str, value: str) -> tuple[str, str]:
+    """Return a header as it is recorded; what many servers say alike is kept in memory once."""
+    if len(value) > _VALUE_LIMIT or name in _WITH_SECRETS:
+        return name, _redacted(name, value)
+    return _shared(name, value)
+
+
+@lru_cache(maxsize=1024)
+def _shared(name: str, value: str) -> tuple[str, str]:
+    return name, scrub(value, _VALUE_LIMIT)
 
 
 def _redacted(name: str, value: str) -> str:

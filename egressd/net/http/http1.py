@@ -26,6 +26,8 @@ from egressd.net.stream import ByteStream, TlsAlertError
 READ_SIZE = 65536
 MAX_INTERIM = 8
 _SNIPPET = 80
+_BODILESS = frozenset({204, 304})
+"""Their Content-Length is not that of a body that follows (RFC 9112 section 6.3)."""
 _EMPTY_LINES = "an empty line before the status line"
 
 
@@ -114,6 +116,12 @@ class Http1Client:
         self._head.feed(data)
 
     async def _read_body(self, head: ResponseHead, framing: BodyFraming) -> None:
+        """Read the body; h11 does, unless it came as a whole with the head."""
+        if framing.length is not None and self._is_whole(head.status, framing.length):
+            await self._response.add_body(self.trailing_data[: framing.length])
+            if not self._response.enough:
+                self._response.end_body()
+            return
         self._h11.receive_data(_strict_head(head.status, framing))
         if self.trailing_data:
             self._h11.receive_data(self.trailing_data)
@@ -130,6 +138,10 @@ class Http1Client:
                     self._response.end_body()
                 case h11.NEED_DATA:
                     self._h11.receive_data(await self._read_stream())
+
+    def _is_whole(self, status: int, length: int) -> bool:
+        bodiless = status in _BODILESS or self._method == "HEAD"
+        return not bodiless and len(self.trailing_data) >= length
 
     async def _read_stream(self) -> bytes:
         try:

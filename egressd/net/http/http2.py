@@ -230,11 +230,10 @@ def _take_over(request: Request, frames: Iterable[bytes]) -> LibraryConnection:
 def _violations(headers: tuple[tuple[str, str], ...]) -> Iterator[str]:
     """Yield what of the headers breaks RFC 9113 section 8.2, in words."""
     for name, _ in headers:
-        shown = f"`{scrub(name, 40)}`"
         if not is_field_name(name) or name != name.lower():
-            yield f"{shown} is no header name of HTTP/2"
+            yield f"`{scrub(name, 40)}` is no header name of HTTP/2"
         elif name in _OF_A_CONNECTION:
-            yield f"{shown}, which HTTP/2 does not have"
+            yield f"`{name}`, which HTTP/2 does not have"
 
 
 def _error_name(code: int) -> str:

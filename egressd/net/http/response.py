@@ -20,6 +20,8 @@ _TITLE = re.compile(rb"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
 _TITLE_LIMIT = 200
 _THROUGHPUT_MINIMUM = 64 * 1024
 """A shorter body says nothing about throughput."""
+_NO_DECODER = BodyDecoder((), 0)
+"""For bodies without a coding; it has no state."""
 
 
 class ResponseBuffer:
@@ -39,7 +41,7 @@ class ResponseBuffer:
         self._timer = timer
         self._turn = turn
         self._hash = hashlib.sha256() if limits.hashed else None
-        self._decoder = BodyDecoder((), 0)
+        self._decoder = _NO_DECODER
         self._decoded = 0
         self._head_at = 0.0
         self._last_at = 0.0
@@ -56,7 +58,8 @@ class ResponseBuffer:
         self.status = status
         self.headers = headers
         self.violations = violations
-        self._decoder = BodyDecoder((*self._content_codings(), *codings), self.limits.stop_after)
+        codings = (*self._content_codings(), *codings)
+        self._decoder = BodyDecoder(codings, self.limits.stop_after) if codings else _NO_DECODER
         self._head_at = self._last_at = monotonic()
         if self.limits.body_seconds is not None:
             sooner = asyncio.get_running_loop().time() + self.limits.body_seconds
