@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache
-from typing import Any, cast
+from typing import Any
 
 _configure: list[Callable[[], None]] = []
 
@@ -36,17 +35,10 @@ def _logger(structlog: Any, name: str) -> Any:
     return structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
 
 
-@cache
 def load_structlog() -> Any:
-    """Import structlog without rich, which typer brings: 65 modules and 4 MiB, for a console nobody uses."""
-    absent = "rich" not in sys.modules
-    if absent:  # None makes an import of it fail, as where it is not installed
-        cast(dict[str, Any], sys.modules)["rich"] = None
-    try:
-        import structlog  # noqa: PLC0415 - see the module's docstring
-    finally:
-        if absent:
-            del sys.modules["rich"]
+    """Import structlog."""
+    import structlog  # noqa: PLC0415 - see the module's docstring
+
     return structlog
 
 
