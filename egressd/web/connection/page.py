@@ -151,6 +151,7 @@ async def send_page(
         if request.method != hdrs.METH_HEAD:
             for one in pieces:
                 await response.write(one)
+                await asyncio.sleep(0)  # a client that reads at once would hold the loop until the end
         await response.write_eof()
     except ConnectionError:
         pass  # it has left, or was too slow
