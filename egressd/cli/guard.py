@@ -17,6 +17,9 @@ from egressd.log import get_logger, load_structlog
 
 P = ParamSpec("P")
 
+MOST_MISTAKES = 200
+"""Mistakes of a configuration that are shown at once: thousands of rows may have the same one."""
+
 
 def guarded(command: Callable[P, ExitCode | None]) -> Callable[P, None]:
     """End the process with the exit code of what a command returns or raises; with None, go on."""
@@ -35,7 +38,8 @@ def _exit_code(command: Callable[[], ExitCode | None]) -> int | None:
         code = command()
         sys.stdout.flush()
     except EgressdError as mistake:
-        _print_lines(mistake.problems if isinstance(mistake, ConfigError) else str(mistake).split("\n"))
+        lines = mistake.problems if isinstance(mistake, ConfigError) else str(mistake).split("\n")
+        _print_lines(_first(lines))
         return mistake.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -47,6 +51,14 @@ def _exit_code(command: Callable[[], ExitCode | None]) -> int | None:
     except Exception as bug:  # noqa: BLE001 - whatever it is, it is reported
         return _report_bug(bug)
     return code
+
+
+def _first(lines: Sequence[str]) -> Sequence[str]:
+    """Return the mistakes to show, and how many more there are."""
+    left = len(lines) - MOST_MISTAKES
+    if left <= 0:
+        return lines
+    return (*lines[:MOST_MISTAKES], f"... and {left} more; config check --format json lists all of them")
 
 
 def print_stderr(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -210,3 +211,15 @@ def test_more_probes_than_descriptors_are_a_warning(tmp_path: Path, monkeypatch:
     assert done.exit_code == 0
     assert f"200 probes at once may need {400 + RESERVED} file descriptors" in done.stdout
     assert "concurrency" not in check(tmp_path, probe={"concurrency": 2}).stdout
+
+
+def test_of_thousands_of_mistakes_the_first_are_shown(tmp_path: Path) -> None:
+    """A terminal shows the first 200 and how many more there are; JSON has all of them."""
+    rows = [{**ENDPOINT, "id": f"row-{number}", "port": 0} for number in range(700)]
+    done = check(tmp_path, "--no-host", endpoints=rows)
+    *shown, last = done.stderr.splitlines()
+    assert (done.exit_code, len(shown)) == (78, 200)
+    assert "endpoints[199].port" in shown[-1]
+    assert last == "... and 500 more; config check --format json lists all of them"
+    found = json.loads(check(tmp_path, "--no-host", "--format", "json", endpoints=rows).stdout)
+    assert len(found["mistakes"]) == 700

@@ -238,7 +238,7 @@ async def test_want_of_descriptors_is_logged_once(
     monkeypatch.setattr(loop, "sock_accept", accept)
     running = await start()
     assert (await running.get("/-/healthy"))[0] == 200
-    assert capsys.readouterr().out.count("can't accept connections") == 1
+    assert capsys.readouterr().err.count("can't accept connections") == 1
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/sweep", "/api/"])
