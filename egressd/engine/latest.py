@@ -52,13 +52,18 @@ class LatestResults(Struct, kw_only=True):
     unchanged signature, and the record of a probe that was skipped. Otherwise a pass replaces both."""
     records: dict[str, ProbeRecord] = field(default_factory=dict)
     """By id of the probe."""
-    controls: dict[str, Control] = field(default_factory=dict)
-    """By id."""
+    by_subject: dict[str, tuple[Control, ...]] = field(default_factory=dict)
+    """The controls, by id of the probe they were run for; empty: base controls."""
     vantage: Vantage | None = None
     evidence_age: float | None = None
     """Seconds after which what was seen is no evidence about anything else; None: it always is."""
     clock_watch: StepWatch = field(default_factory=StepWatch)
     """Since when the clock's offset is known: one that is set has another."""
+
+    @property
+    def controls(self) -> dict[str, Control]:
+        """The controls by id."""
+        return {one.id: one for some in self.by_subject.values() for one in some}
 
     def add(self, record: ProbeRecord) -> RecordChange:
         """Replace the record of a probe, and drop its controls if the signature changed."""
@@ -68,7 +73,7 @@ class LatestResults(Struct, kw_only=True):
             return RecordChange.FIRST
         if record_signature(before) == record_signature(record):
             return RecordChange.UNCHANGED
-        self.controls = {key: one for key, one in self.controls.items() if one.subject != record.probe}
+        self.by_subject.pop(record.probe, None)
         return RecordChange.CHANGED
 
     def finish(self, recording: Recording, *, renewed: AbstractSet[str]) -> None:
@@ -79,7 +84,7 @@ class LatestResults(Struct, kw_only=True):
         for record in recording.records:
             if record.skipped and not (self.reuse and record.probe in self.records):
                 self.records[record.probe] = record
-        self.controls = self._merged(recording, renewed)
+        self.by_subject = self._merged(recording, renewed)
         self.vantage = self._with_clock(recording.vantage)
 
     def within(self, plan: Plan) -> LatestResults:
@@ -89,7 +94,7 @@ class LatestResults(Struct, kw_only=True):
         return replace(
             self,
             records={key: one for key, one in self.records.items() if key in known},
-            controls={key: one for key, one in self.controls.items() if one.subject in subjects},
+            by_subject={key: some for key, some in self.by_subject.items() if key in subjects},
         )
 
     def recording(self, plan: Plan, of: Recording, *, renewed: AbstractSet[str] = frozenset()) -> Recording:
@@ -97,7 +102,7 @@ class LatestResults(Struct, kw_only=True):
 
         `of` is that pass: it gives id, times and vantage. `renewed` are the probes whose controls it renews.
         """
-        controls = self._merged(of, renewed)
+        controls = {one.id: one for some in self._merged(of, renewed).values() for one in some}
         return replace(
             of,
             plan=plan,
@@ -115,7 +120,7 @@ class LatestResults(Struct, kw_only=True):
         if not _fails(record):
             return False
         started = _moment(record.trails)
-        known = [one for one in self.controls.values() if one.subject == record.probe]
+        known = self.by_subject.get(record.probe, ())
         return started is None or not known or not all(self._counts(one, started) for one in known)
 
     def _counts(self, control: Control, now: Timestamp) -> bool:
@@ -141,11 +146,18 @@ class LatestResults(Struct, kw_only=True):
             return None
         return stamp(datetime.fromisoformat(of.started) - timedelta(seconds=self.evidence_age))
 
-    def _merged(self, of: Recording, renewed: AbstractSet[str]) -> dict[str, Control]:
+    def _merged(self, of: Recording, renewed: AbstractSet[str]) -> dict[str, tuple[Control, ...]]:
         """Return the controls with those of a pass; base controls (no subject) are replaced all together."""
-        replaced = renewed | {""} if any(not one.subject for one in of.controls) else renewed
-        kept = {key: one for key, one in self.controls.items() if one.subject not in replaced}
-        return kept | {one.id: one for one in of.controls}
+        fresh: dict[str, dict[str, Control]] = {}
+        for one in of.controls:
+            fresh.setdefault(one.subject, {})[one.id] = one
+        replaced = renewed | {""} if "" in fresh else renewed
+        known = dict(self.by_subject)  # a copy: this runs in a thread, and records come in meanwhile
+        merged = {subject: some for subject, some in known.items() if subject not in replaced}
+        for subject, some in fresh.items():
+            kept = [one for one in merged.get(subject, ()) if one.id not in some]
+            merged[subject] = (*kept, *some.values())
+        return merged
 
     def _with_clock(self, fresh: Vantage) -> Vantage:
         """Keep the known clock offset where a pass over few hosts had too few readings for one.
