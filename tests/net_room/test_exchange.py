@@ -683,3 +683,15 @@ async def test_where_a_redirect_leads(ask: Any, status: int, location: str, lead
     """The absolute URL without login, query and fragment; None where there is none."""
     said = f"HTTP/1.1 {status} x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
     assert (await ask(said)).redirect == leads_to
+
+
+async def test_of_equal_headers_the_first_counts(ask: Any) -> None:
+    """However their names are written; the codings of a body are those of all of them."""
+    twice = zlib.compress(gzip.compress(TEXT))
+    said = (
+        b"HTTP/1.1 301 x\r\nLOCATION: https://first.test/\r\nlocation: https://second.test/\r\n"
+        b"Content-Encoding: gzip\r\ncontent-encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(twice)
+    )
+    seen = await ask(said + twice, Request(host=HOST, want_sha256=True))
+    assert seen.redirect == "https://first.test/"
+    assert seen.sha256 == hashlib.sha256(TEXT).hexdigest()

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from egressd.net.exchange import Request, exchange
+from egressd.net.http import plain_http2
 from egressd.net.http.frames import frame_bytes
 from egressd.net.http.plain_http2 import OWN_SETTINGS, WINDOW, PlainConnection, opening
 
@@ -227,6 +228,7 @@ def test_the_opening_is_that_of_h2(request_: Request) -> None:
 SHORTAGE = r"""
 import asyncio, os, resource
 from egressd.net.exchange import Request, exchange
+from egressd.net.http import plain_http2
 from egressd.net.http.frames import frame_bytes
 from tests.net_room.conftest import MemoryStream
 
@@ -256,3 +258,20 @@ def test_h2_is_imported_when_a_server_needs_it() -> None:
     """Without a descriptor it can't be: that is said to be this host's, and the next time it can."""
     done = subprocess.run([sys.executable, "-c", SHORTAGE], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["no_resources", str(errno.EMFILE), "None", "200"], done.stderr
+
+
+def test_authorities_of_a_large_daemon_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thousand hosts in turn, as one sweep after the other asks them."""
+    requests = [Request(host=f"h{number}.large.test") for number in range(2000)]
+    first = [opening(one) for one in requests]
+    encoders: list[Encoder] = []
+
+    def counted() -> Encoder:
+        encoders.append(Encoder())
+        return encoders[-1]
+
+    monkeypatch.setattr(plain_http2, "Encoder", counted)
+    assert [opening(one) for one in requests] == first
+    assert not encoders
+    opening(Request(host="another.large.test"))
+    assert len(encoders) == 1

@@ -81,8 +81,9 @@ class Http2Client:
         while not self._response.enough:
             data = await self._read_stream()
             self._refuse_http1(data)
-            for frame in self._frames.feed(data):
-                await self._stream.turn.share()
+            for number, frame in enumerate(self._frames.feed(data)):
+                if number:  # what reads has taken its turn
+                    await self._stream.turn.share()
                 if not self._response.enough:  # what follows the answer is no fault of it
                     await self._receive(frame, connection)
             await self._flush(connection)

@@ -183,9 +183,12 @@ def opening(request: Request) -> bytes:
     return _BEFORE_HEAD + frame_bytes(HEADERS, head, flags=END_HEADERS | END_STREAM, stream=STREAM)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _encode(name: str, value: str) -> bytes:
-    """Return a header field that refers to no other one of the request, so that it is the same in each."""
+    """Return a header field that refers to no other one of the request, so that it is the same in each.
+
+    A large daemon has thousands of authorities: in turn they would drive each other out of a small cache.
+    """
     return Encoder().encode([(name, value)])
 
 

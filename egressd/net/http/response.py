@@ -38,6 +38,8 @@ class ResponseBuffer:
         """What of the response breaks HTTP's rules, in words."""
         self.kept = bytearray()
         """The start of the body, decoded."""
+        self._first_values: dict[str, str] = {}
+        """The value of the first header of each lower-case name."""
         self._timer = timer
         self._turn = turn
         self._hash = hashlib.sha256() if limits.hashed else None
@@ -57,6 +59,7 @@ class ResponseBuffer:
         """Add the status and all headers of the final response, and its transfer codings."""
         self.status = status
         self.headers = headers
+        self._first_values = {name.lower(): value for name, value in reversed(headers)}
         self.violations = violations
         codings = (*self._content_codings(), *codings)
         self._decoder = BodyDecoder(codings, self.limits.stop_after) if codings else _NO_DECODER
@@ -66,6 +69,8 @@ class ResponseBuffer:
             self._timer.reschedule(min(sooner, self._timer.when() or sooner))
 
     def _content_codings(self) -> tuple[str, ...]:
+        if self.header("content-encoding") is None:
+            return ()
         named = (value for name, value in self.headers if name.lower() == "content-encoding")
         return tuple(
             one.strip().lower() for value in named for one in value.split(",", MAX_PARTS) if one.strip()
@@ -104,7 +109,7 @@ class ResponseBuffer:
 
     def header(self, name: str) -> str | None:
         """Return the value of the first header of that lower-case name."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
+        return self._first_values.get(name)
 
     @property
     def throughput(self) -> float | None:
