@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 
@@ -16,7 +16,7 @@ from egressd.clock import monotonic, timestamp
 from egressd.errors import Part
 from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
-from egressd.model.recording import HOST_PAUSED, Control, ProbeRecord, Recording
+from egressd.model.recording import HOST_PAUSED, Control, ProbeRecord, Recording, Trail
 from egressd.model.settings import Limits
 from egressd.net.scrub import redact
 from egressd.net.sockets.descriptors import allow_descriptors
@@ -128,8 +128,14 @@ def _has_failure(run: SweepRun, followups: Iterable[str]) -> bool:
     """Whether anything failed, of the probes or of some controls, by id."""
     controls = (run.controls[one].trails for one in followups if one in run.controls)
     records = (one.trails for one in run.records.values())
-    trails = (trail for some in chain(records, controls) for trail in some)
-    return any(one.failure is not None for trail in trails for one in trail.observations)
+    return any(map(_failed, chain(records, controls)))
+
+
+def _failed(trails: Sequence[Trail]) -> bool:
+    """Whether a conversation failed; that a name has addresses of one type only is usual."""
+    failures = {one.failure for trail in trails for one in trail.observations} - {None}
+    one_type = failures == {Failure.NODATA} and any(trail.address is not None for trail in trails)
+    return bool(failures) and not one_type
 
 
 def _planned(

@@ -11,12 +11,14 @@ import pytest
 
 from egressd.clock import monotonic
 from egressd.model.endpoint import Protocol
+from egressd.model.observation import Failure
 from egressd.model.plan import ControlKind, ControlPlan, Plan, Probe
 from egressd.model.recording import Control, ProbeRecord, Recording, Trail
 from egressd.model.settings import Family, Limits, Source, Trust
 from egressd.net.trust import load_trust
 from egressd.probe.context import ProbeContext
 from egressd.probe.sweep import INTERRUPTED, OUT_OF_TIME, sweep
+from tests.attribution.recordings import dns, tcp, trail
 
 
 def probe(name: str) -> Probe:
@@ -171,17 +173,7 @@ async def test_quick_controls_do_not_wait_for_silent_ones() -> None:
             await silence.wait()
         if control.id == "next":
             silence.set()
-        return Control(
-            id=control.id,
-            kind=control.kind,
-            source=control.source,
-            subject=control.subject,
-            why="",
-            host="",
-            address=None,
-            port=443,
-            trails=(),
-        )
+        return ended(control)
 
     def planned(recording: Recording) -> tuple[ControlPlan, ...]:
         known = {one.id for one in recording.controls}
@@ -197,6 +189,59 @@ async def test_quick_controls_do_not_wait_for_silent_ones() -> None:
         )
     assert sorted(begun) == ["next", "patient", "quick"]
     assert {one.id for one in recording.controls} == {"next", "patient", "quick"}
+
+
+WORKS = trail(dns(), tcp())
+NO_ADDRESSES = trail(dns(failure=Failure.NODATA, v6=True), address=None)
+NO_ANSWER = trail(dns(failure=Failure.TIMEOUT, v6=True), address=None)
+
+
+@pytest.mark.parametrize(
+    ("trails", "rounds"),
+    [((WORKS,), 1), ((WORKS, NO_ADDRESSES), 1), ((NO_ADDRESSES,), 2), ((WORKS, NO_ANSWER), 2)],
+    ids=("works", "one-type", "no-type", "no-answer"),
+)
+async def test_controls_are_planned_again_where_something_failed(
+    trails: tuple[Trail, ...], rounds: int
+) -> None:
+    """That a name has addresses of one type only is no failure."""
+    planned: list[int] = []
+
+    async def run_probe(one: Probe, _: ProbeContext) -> ProbeRecord:
+        return ProbeRecord(probe=one.id, trails=trails)
+
+    async def run_control(control: ControlPlan, _: ProbeContext, *, gap: float) -> Control:
+        return ended(control)
+
+    def plan_followups(seen: Recording) -> tuple[ControlPlan, ...]:
+        planned.append(len(seen.controls))
+        return (repeat("again", quick=True),)
+
+    plan = plan_of(probe("fine.test"))
+    context = ProbeContext(plan=plan, store=load_trust(Trust()), resolvers=())
+    with (
+        patch("egressd.probe.sweep.run_probe", run_probe),
+        patch("egressd.probe.sweep.run_control", run_control),
+    ):
+        await sweep(
+            plan, context, stop=asyncio.Event(), on_done=lambda _: None, plan_followups=plan_followups
+        )
+    assert planned == list(range(rounds))
+
+
+def ended(control: ControlPlan) -> Control:
+    """Return a control that ran, and saw nothing."""
+    return Control(
+        id=control.id,
+        kind=control.kind,
+        source=control.source,
+        subject=control.subject,
+        why="",
+        host="",
+        address=None,
+        port=443,
+        trails=(),
+    )
 
 
 def repeat(name: str, *, quick: bool = False) -> ControlPlan:
