@@ -21,7 +21,6 @@ from egressd.model.verdict import (
     Outcome,
     Sweep,
     Verdict,
-    deciding_by_target,
     outcomes_by_pair,
     spared_in,
 )
@@ -178,7 +177,7 @@ def _not_needed(sweep: Sweep) -> list[tuple[str, str]]:
 
 def _profiles(sweep: Sweep) -> dict[str, bool]:
     """Return for each profile whether all its required targets are reachable; True if it has none."""
-    outcomes = deciding_by_target(sweep)
+    outcomes = sweep.deciding
     found: dict[str, bool] = {}
     for target in sweep.recording.plan.targets:
         good = outcomes.get(target.id, Outcome.OK).reachable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -200,13 +201,24 @@ class OutcomeCounts(Struct, frozen=True, kw_only=True):
     unknown: int
 
 
-class Sweep(Struct, frozen=True, kw_only=True):
+class Sweep(Struct, frozen=True, kw_only=True, dict=True):
     """A recording and its verdicts. Judging the recording again gives the same."""
 
     recording: Recording
     verdicts: tuple[TargetVerdict, ...]
     """In the order of the plan's targets."""
     findings: tuple[Finding, ...]
+
+    @cached_property
+    def deciding(self) -> Mapping[str, Outcome]:
+        """The outcomes that decide it, by target: the worst of its sources."""
+        plan = self.recording.plan
+        found: dict[str, Outcome] = {}
+        outcomes = deciding_outcomes(plan.targets, plan.unsampled, outcomes_by_pair(self))
+        for (target, _), outcome in outcomes.items():
+            if target not in found or outcome.severity > found[target].severity:
+                found[target] = outcome
+        return found
 
 
 Pair = tuple[str, str]
@@ -313,17 +325,6 @@ def outcomes_by_pair(sweep: Sweep) -> dict[Pair, Outcome]:
         for source, outcome in [(by.source, by.verdict.outcome) for by in one.by_source]
         or [("", one.verdict.outcome)]
     }
-
-
-def deciding_by_target(sweep: Sweep) -> dict[str, Outcome]:
-    """Return the outcomes that decide a sweep, by target: the worst of its sources."""
-    plan = sweep.recording.plan
-    found: dict[str, Outcome] = {}
-    for (target, _), outcome in deciding_outcomes(
-        plan.targets, plan.unsampled, outcomes_by_pair(sweep)
-    ).items():
-        found[target] = max(found.get(target, outcome), outcome, key=lambda one: one.severity)
-    return found
 
 
 def spared_in(sweep: Sweep) -> dict[Pair, str]:

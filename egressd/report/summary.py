@@ -15,7 +15,6 @@ from egressd.model.verdict import (
     OutcomeCounts,
     Sweep,
     choices_of,
-    deciding_by_target,
     outcomes_by_pair,
 )
 from egressd.report.public_dns import without_public_dns
@@ -105,7 +104,7 @@ def _failures(sweep: Sweep) -> frozenset[Outcome]:
 
 def degraded_required(sweep: Sweep) -> tuple[str, ...]:
     """Return the required targets that are degraded, as `host:port`, each once."""
-    outcomes = deciding_by_target(sweep)
+    outcomes = sweep.deciding
     found = (
         one.id.partition("/")[2] or host_port(one.host, one.port)
         for one in sweep.recording.plan.targets
@@ -116,7 +115,7 @@ def degraded_required(sweep: Sweep) -> tuple[str, ...]:
 
 def required_outcomes(sweep: Sweep) -> tuple[Outcome, ...]:
     """Return the outcomes of the required targets that decide."""
-    return tuple(deciding_by_target(sweep).values())
+    return tuple(sweep.deciding.values())
 
 
 def conclude(sweep: Sweep) -> str:

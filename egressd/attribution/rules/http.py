@@ -338,14 +338,14 @@ def _h2_outcome(context: TrailContext) -> Outcome | None:
 
 
 def _from_cdn(context: TrailContext) -> bool:
-    return any(name in _headers(context) for name in CDN_HEADERS)
+    return not _headers(context).keys().isdisjoint(CDN_HEADERS)
 
 
 def _cached(context: TrailContext) -> bool:
     """Whether a cache on the way left its marks; those of a content network do not count."""
     if context.proxied or not _forgeable(context) or _from_cdn(context):
         return False
-    return any(name in _headers(context) for name in CACHE_HEADERS)
+    return not _headers(context).keys().isdisjoint(CACHE_HEADERS)
 
 
 def _stale(context: TrailContext) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from egressd import clock
 from egressd.cli.watch.journal import Journal
 from egressd.engine.schedule import Turn
-from egressd.model.verdict import Sweep, deciding_by_target
+from egressd.model.verdict import Sweep
 from egressd.report.diff.sweep_diff import Change
 from egressd.report.saved import to_report
 from egressd.report.stream import Line, PassLine, TransitionLine, judged_targets, state_lines
@@ -29,7 +29,7 @@ def pass_line(sweep: Sweep, turn: Turn, journal: Journal, *, requested: bool) ->
         everything=turn.everything,
         requested=requested,
         ok=sum(one.reachable for one in outcomes_of(sweep).values()),
-        missing=sum(not one.reachable for one in deciding_by_target(sweep).values()),
+        missing=sum(not one.reachable for one in sweep.deciding.values()),
     )
 
 

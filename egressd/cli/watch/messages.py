@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from egressd.attribution.blame.claims import who_text
 from egressd.engine.schedule import WATCH_ALL_EVERY
 from egressd.fields.parse import config_duration
-from egressd.model.verdict import Sweep, Verdict, deciding_by_target
+from egressd.model.verdict import Sweep, Verdict
 from egressd.report.diff.render_diff import change_line, diff_blocks, summarize_diff
 from egressd.report.diff.sweep_diff import Change, ChangeKind, SweepDiff
 from egressd.report.summary import outcomes_of
@@ -64,7 +64,7 @@ def progress_text(sweep: Sweep, doing: str) -> str:
     """Return the status line: how many targets are ok, and what happens now."""
     outcomes = outcomes_of(sweep)
     ok = sum(one.reachable for one in outcomes.values())
-    missing = sum(not one.reachable for one in deciding_by_target(sweep).values())
+    missing = sum(not one.reachable for one in sweep.deciding.values())
     wait = f"{count(missing, 'required target')} to go" if missing else "every required target is ok"
     return clean(f"{ok} of {count(len(outcomes), 'target')} ok, {wait}; {doing}")
 

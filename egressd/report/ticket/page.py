@@ -14,7 +14,7 @@ from egressd import __version__
 from egressd.errors import ExitCode
 from egressd.firewall import Asks, FirewallRule
 from egressd.model.plan import Target
-from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep, deciding_by_target
+from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep
 from egressd.report.diff.render_diff import diff_lines, summarize_diff
 from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.findings import ReportedFinding
@@ -164,7 +164,7 @@ def _headline(sweep: Sweep, entries: tuple[TicketEntry, ...], scope: TicketScope
             return f"nothing to ask of {asked}"
         targets = {target.id for one in entries for target in one.finding.targets}
         return f"for {asked}: {count(len(entries), 'finding')} about {count(len(targets), 'target')}"
-    outcomes = deciding_by_target(sweep)
+    outcomes = sweep.deciding
     bad = (Outcome.BLOCKED, Outcome.DOWN)
     failing = [shown_place(one) for one in sweep.recording.plan.targets if outcomes.get(one.id) in bad]
     return f"{conclude(sweep)}: {name_first(failing)}" if failing else conclude(sweep)
