@@ -23,10 +23,7 @@ LATE_MODULES = (
     "stringprep",
     "unicodedata",
 )
-"""For the dates and names of certificates, for host names, HTTP/2 and threads.
-
-Not h2, which few servers need: an import that fails for want of a descriptor is said to be that.
-"""
+"""For the dates and names of certificates, for host names, HTTP/2 and threads."""
 
 
 def import_late_modules() -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.cost.measure import Cost, measure_cost, python_version
 from tests.cost.record import files_grown, grown, imports_grown, read
 
+pytestmark = pytest.mark.alone  # what waits for a busy processor makes more calls
+
 CALLS, MEMORY, START = 1.03, 1.03, 1.02
 """How far a figure may be over what is recorded; the noise of calls is 1 per cent, that of memory less."""
 LINEAR = 1.10

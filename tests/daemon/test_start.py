@@ -38,8 +38,6 @@ UNNEEDED = (
     "egressd.standing",
     "egressd.state",
     "egressd.web",
-    "h2",
-    "h2",
     "jinja2",
     "markdown_it",
     "prometheus_client",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +20,6 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from egressd.net.exchange import Request, exchange
-from egressd.net.http import plain_http2
 from egressd.net.http.frames import frame_bytes
 from egressd.net.http.plain_http2 import OWN_SETTINGS, WINDOW, PlainConnection, opening
 
@@ -223,55 +220,3 @@ def test_the_opening_is_that_of_h2(request_: Request) -> None:
     assert server.remote_settings[SettingCodes.INITIAL_WINDOW_SIZE] == WINDOW
     assert {code: server.remote_settings[SettingCodes(code)] for code in OWN_SETTINGS} == OWN_SETTINGS
     assert isinstance(events[-1], h2.events.StreamEnded)
-
-
-SHORTAGE = r"""
-import asyncio, os, resource
-from egressd.net.exchange import Request, exchange
-from egressd.net.http import plain_http2
-from egressd.net.http.frames import frame_bytes
-from tests.net_room.conftest import MemoryStream
-
-async def main():
-    request = Request(host="web.test")
-    ping = frame_bytes(4, b"") + frame_bytes(6, b"12345678")
-    await exchange(MemoryStream(frame_bytes(4, b"")), request, alpn="h2", timeout=5)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 4096))
-    kept = []
-    try:
-        while True:
-            kept.append(os.dup(0))
-    except OSError:
-        pass
-    starved = await exchange(MemoryStream(ping), request, alpn="h2", timeout=5)
-    for one in kept:
-        os.close(one)
-    answer = frame_bytes(1, b"\x88", flags=5, stream=1)
-    later = await exchange(MemoryStream(ping + answer), request, alpn="h2", timeout=5)
-    print(starved.failure, starved.errno, later.failure, later.status)
-
-asyncio.run(main())
-"""
-
-
-def test_h2_is_imported_when_a_server_needs_it() -> None:
-    """Without a descriptor it can't be: that is said to be this host's, and the next time it can."""
-    done = subprocess.run([sys.executable, "-c", SHORTAGE], capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["no_resources", str(errno.EMFILE), "None", "200"], done.stderr
-
-
-def test_authorities_of_a_large_daemon_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two thousand hosts in turn, as one sweep after the other asks them."""
-    requests = [Request(host=f"h{number}.large.test") for number in range(2000)]
-    first = [opening(one) for one in requests]
-    encoders: list[Encoder] = []
-
-    def counted() -> Encoder:
-        encoders.append(Encoder())
-        return encoders[-1]
-
-    monkeypatch.setattr(plain_http2, "Encoder", counted)
-    assert [opening(one) for one in requests] == first
-    assert not encoders
-    opening(Request(host="another.large.test"))
-    assert len(encoders) == 1

@@ -117,7 +117,7 @@ class Simulation:
         before = self.holder.current
         self.count += 1
         posted = notice(self.count)
-        with patch("egressd.daemon.evaluate.advance_alerts", lambda *_, **__: ((), (posted,))):
+        with patch("egressd.daemon.state_store.advance_alerts", lambda *_, **__: ((), (posted,))):
             await self.delivery_store.store.tick()
         assert self.holder.current is not before
 

@@ -136,7 +136,7 @@ def test_a_refused_notice_is_dropped_and_logged(play: Play, capsys: pytest.Captu
             assert simulation.holder.current.outbox.waiting == ()
 
     play(scenario())
-    output = capsys.readouterr().out
+    output = capsys.readouterr().err
     assert output.count("notifications were refused and are dropped") == 1
     assert "400 no such room" in output
 
@@ -232,7 +232,7 @@ def test_dropped_notices_are_counted_logged_and_reported_once(
             assert simulation.holder.current.counters.notifications_dropped == {"hook": 6}
 
     play(scenario())
-    output = capsys.readouterr().out
+    output = capsys.readouterr().err
     assert output.count("the queue of a receiver is full") == 1
     assert output.count("dropped notifications were reported to a receiver") == 1
 

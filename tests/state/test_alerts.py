@@ -150,11 +150,11 @@ async def test_a_damaged_row_costs_only_itself(tmp_path: Path, capsys: pytest.Ca
     found = await load(tmp_path)
     assert [one.id for one in found.alerts] == [alert("b").id]
     assert [(one.receiver, one.notice.id) for one in found.outbox.waiting] == [("hook", "n2"), ("chat", "n2")]
-    assert capsys.readouterr().out.count("can't be read and is left out") == 2
+    assert capsys.readouterr().err.count("can't be read and is left out") == 2
     await save(tmp_path, snapshot_with_alerts("b", outbox=found.outbox))
     capsys.readouterr()
     assert (await load(tmp_path)).outbox == found.outbox
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
 
 
 def first_version(directory: Path) -> None:

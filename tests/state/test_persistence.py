@@ -156,7 +156,7 @@ async def test_a_damaged_file_is_moved_aside_and_logged(
     assert len((await saved_state(tmp_path)).standings.targets) == 2
     aside = _aside(tmp_path)
     assert len(aside) == (kind != "empty")
-    assert ("state moved aside" in capsys.readouterr().out) is (kind != "empty")
+    assert ("state moved aside" in capsys.readouterr().err) is (kind != "empty")
 
 
 async def test_few_damaged_files_are_kept(tmp_path: Path, now: Callable[[datetime], None]) -> None:

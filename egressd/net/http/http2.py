@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final, Literal, assert_never
+from collections.abc import Iterator
+from typing import Final, Literal, assert_never
 
 from egressd.model.observation import Failure
 from egressd.net.http.frames import CONTINUATION, GOAWAY, HEADERS, Frame, FrameSplitter
 from egressd.net.http.headers import is_field_name
 from egressd.net.http.http1 import MAX_INTERIM, READ_SIZE
+from egressd.net.http.library_http2 import LibraryConnection
 from egressd.net.http.plain_http2 import (
     STREAM,
     BodyPart,
@@ -24,9 +25,6 @@ from egressd.net.http.response import ResponseBuffer
 from egressd.net.scrub import scrub, scrub_bytes
 from egressd.net.sockets.errors import NotProcessedError, PhaseError
 from egressd.net.stream import ByteStream, TlsAlertError
-
-if TYPE_CHECKING:
-    from egressd.net.http.library_http2 import LibraryConnection
 
 _MAX_FRAMES, _MAX_BYTES = 1000, 256 * 1024
 """Frames that bring no answer, and their bytes: settings, windows, pings. A server has a handful to send."""
@@ -213,19 +211,13 @@ class _Connection:
             parts = self._plain.receive(frame)
             if parts is not None:
                 return parts
-            self._library = _take_over(self._request, self._plain.frames)
+            self._library = LibraryConnection(self._request, self._plain.frames)
         return self._library.receive(frame.data)
 
     def data_to_send(self) -> bytes:
         """Return what is to be sent now."""
         data = self._plain.data_to_send()
         return data if self._library is None else data + self._library.data_to_send()
-
-
-def _take_over(request: Request, frames: Iterable[bytes]) -> LibraryConnection:
-    from egressd.net.http.library_http2 import LibraryConnection  # noqa: PLC0415 - h2 is slow to import, rarely needed
-
-    return LibraryConnection(request, frames)
 
 
 def _violations(headers: tuple[tuple[str, str], ...]) -> Iterator[str]:
