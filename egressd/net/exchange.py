@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -121,12 +120,6 @@ def _timeout_error(error: TimeoutError, response: ResponseBuffer, received: int)
     return PhaseError(Failure.TIMEOUT, where, error.errno)
 
 
-@lru_cache(maxsize=1024)
-def _shared(header: tuple[str, str]) -> tuple[str, str]:
-    """Return the first of equal headers: thousands of servers send the same ones."""
-    return header
-
-
 def _redirect(stream: ByteStream, request: Request, response: ResponseBuffer) -> str | None:
     location = response.header("location")
     if response.status not in _REDIRECTS or location is None:
@@ -157,7 +150,7 @@ def _observe(
         detail=failed.detail if failed else "",
         errno=failed.errno if failed else None,
         status=response.status,
-        headers=tuple(map(_shared, select_headers(response.headers))),
+        headers=select_headers(response.headers),
         content_length=response.content_length,
         bytes_received=response.received,
         bytes_decoded=response.decoded,
