@@ -37,11 +37,11 @@ from egressd.model.verdict import Outcome, Sweep
 from egressd.report.saved import to_json
 
 Found = TypeVar("Found")
-MOST_ROUNDS = 8
+MOST_ROUNDS = 16
 LONG = ("dns_timeout", "connect_timeout", "tls_timeout", "http_timeout")
 PATIENT = {**dict.fromkeys(LONG, "60s"), "deadline": "300s"}
 """Limits under which a busy host has no pauses."""
-AGREE = 1.01
+AGREE = 1.005
 """Two sweeps that differ by no more say what a sweep costs."""
 
 
