@@ -14,8 +14,8 @@ pytestmark = pytest.mark.alone  # what waits for a busy processor makes more cal
 CALLS, MEMORY, START = 1.05, 1.03, 1.02
 """How far a figure may be over what is recorded; the noise of calls is 1 per cent, that of memory less."""
 LINEAR = 1.20
-"""How much more a target may cost among 50 than among 30: of two differences the noise is a tenth. What is done
-for each pair of targets is done twice as often."""
+"""How much more a target may cost among 50 than among 30: of two differences the noise is a tenth. What is
+done for each pair of targets is done twice as often."""
 ADVICE = (
     "What to do: see what your change calls there for each target, or each pair of them, that could be "
     "worked out once for a sweep, or not at all for a target that is well. If it is worth its cost, run "
