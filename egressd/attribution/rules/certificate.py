@@ -70,8 +70,8 @@ def _clock_explains(context: TrailContext) -> bool:
         return False
     now = _right_time(context, started)
     sent = {one.sha256: one for one in tls.chain}
-    begins = (_parse_moment(sent[one.sha256].not_before) for one in tls.path if one.sha256 in sent)
-    ends = (_parse_moment(one.not_after) for one in tls.path)
+    begins = (_date_of(sent[one.sha256].not_before) for one in tls.path if one.sha256 in sent)
+    ends = (_date_of(one.not_after) for one in tls.path)
     return all(one is None or one <= now for one in begins) and all(one is None or now <= one for one in ends)
 
 
@@ -222,9 +222,9 @@ def _expiring(context: TrailContext) -> bool:
     """Whether a certificate of the path by which the session verified ends soon."""
     if context.tls is None or context.tls.failure is not None:
         return False
-    started = _parse_moment(context.index.recording.started)
+    started = context.index.once(_started)
     first = context.tls.first_to_end
-    ends = _parse_moment(first.not_after) if first is not None else None
+    ends = _date_of(first.not_after) if first is not None else None
     return started is not None and ends is not None and ends - _right_time(context, started) < SOON
 
 
@@ -238,7 +238,16 @@ def _right_time(context: TrailContext, moment: datetime) -> datetime:
         return moment
 
 
-@lru_cache(maxsize=4096)
+def _started(index: SweepIndex) -> datetime | None:
+    return _parse_moment(index.recording.started)
+
+
+@lru_cache(maxsize=1024)
+def _date_of(text: str | None) -> datetime | None:
+    """Read a date of a certificate: many targets have the same ones, sweep after sweep."""
+    return _parse_moment(text)
+
+
 def _parse_moment(text: str | None) -> datetime | None:
     """Read a timestamp; None for what a hand-edited report file may hold instead."""
     if text is None:

@@ -104,7 +104,7 @@ def _recorded(name: str, value: str) -> tuple[str, str]:
     return _shared(name, value)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)  # with dates, which are new each second
 def _shared(name: str, value: str) -> tuple[str, str]:
     return name, scrub(value, _VALUE_LIMIT)
 
