@@ -43,6 +43,7 @@ from egressd.metrics.limits import offline_limits
 from egressd.model.endpoint import Cloud
 from egressd.model.settings import Settings
 from egressd.service import tune_garbage_collector
+from tests.lab_process import lab_process
 from tests.state.test_kill import check, kill_once
 
 FAULT = "tls_reset=mcr.microsoft.com"
@@ -136,22 +137,6 @@ def run_child(config: Path, directory: Path, sweeps: int) -> None:
 
 
 @contextmanager
-def lab(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Open a lab in a process of its own; it writes `lab.yml`."""
-    command = [sys.executable, "-m", "egressd", "lab", "--config.write", str(folder / "lab.yml")]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        for line in process.stdout or ():
-            if "the lab is open" in line:
-                break
-        try:
-            yield process
-        finally:
-            process.terminate()
-
-
-@contextmanager
 def webhook_server() -> Iterator[tuple[str, list[str]]]:
     """Run a webhook server; yield its URL and the list of alerts received."""
     received: list[str] = []
@@ -210,7 +195,7 @@ def soak(folder: Path, *, sweeps: int, targets: int) -> list[Sample]:
     """Run the daemon against the lab and return its samples."""
     state = folder / "state"
     state.mkdir(mode=0o700)
-    with lab(folder) as lab_process, webhook_server() as (webhook, received):
+    with lab_process(folder / "lab.yml") as lab, webhook_server() as (webhook, received):
         config = write_config(folder, targets, webhook)
         command = [sys.executable, "-m", "bench.soak", "--child", str(config), str(state), str(sweeps)]
         samples: list[Sample] = []
@@ -219,7 +204,7 @@ def soak(folder: Path, *, sweeps: int, targets: int) -> list[Sample]:
                 samples.append(Sample(**json.loads(line)))
                 if len(samples) % PRINT_EVERY == 0:
                     print(samples[-1])
-                _switch(lab_process, len(samples))
+                _switch(lab, len(samples))
         if child.returncode != 0 or not samples:
             sys.exit(f"the daemon ended with {child.returncode} after {len(samples)} sweeps")
     counts = ", ".join(f"{count} {what}" for what, count in sorted(Counter(received).items()))
@@ -227,10 +212,10 @@ def soak(folder: Path, *, sweeps: int, targets: int) -> list[Sample]:
     return samples
 
 
-def _switch(lab_process: subprocess.Popen[str], number: int) -> None:
-    if number % SWITCH_EVERY == 0 and lab_process.stdin is not None:
-        lab_process.stdin.write(f"on {FAULT}\n" if number % (2 * SWITCH_EVERY) else "off\n")
-        lab_process.stdin.flush()
+def _switch(lab: subprocess.Popen[str], number: int) -> None:
+    if number % SWITCH_EVERY == 0 and lab.stdin is not None:
+        lab.stdin.write(f"on {FAULT}\n" if number % (2 * SWITCH_EVERY) else "off\n")
+        lab.stdin.flush()
 
 
 def slope(samples: Sequence[Sample]) -> float:

@@ -7,14 +7,14 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-ROOT = Path(__file__).parents[2]
+from tests.lab_process import ROOT, lab_process
+
 FEW, SOME, MANY = 10, 30, 50
 """Targets of three sweeps; what does not depend on them falls out of the differences."""
 
@@ -49,33 +49,10 @@ def python_version() -> str:
     return ".".join(platform.python_version_tuple()[:2])
 
 
-@contextmanager
-def open_lab(folder: Path) -> Iterator[Path]:
-    """Open a lab in a process of its own; yield its configuration."""
-    path = folder / "lab.yml"
-    with subprocess.Popen(
-        [sys.executable, "-m", "egressd", "lab", "--config.write", str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-    ) as lab:
-        assert lab.stdout is not None
-        said: list[str] = []
-        while not (said and "the lab is open" in said[-1]):
-            said.append(lab.stdout.readline())
-            assert said[-1], f"the lab did not open: {''.join(said)}"
-        try:
-            yield path
-        finally:
-            lab.terminate()
-            lab.communicate()
-
-
 def measure_cost(folder: Path) -> Cost:
     """Sweep a lab and start a process; `folder` is for their files."""
-    with open_lab(folder) as lab:
+    lab = folder / "lab.yml"
+    with lab_process(lab):
         swept = _run("tests.cost.sweep", str(lab), str(FEW), str(SOME), str(MANY))
         one = ("--config.file", str(lab.with_name(f"cost-{FEW}.yml")), "--only", "cost-0")
         output = ("--format", "json", "--output", str(folder / "report.json"))

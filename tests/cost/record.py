@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from tests.cost.measure import ROOT, Cost, measure_cost, python_version
+from tests.cost.measure import Cost, measure_cost, python_version
+from tests.lab_process import ROOT
 
 FEW_CALLS, FEW_BYTES = 2.0, 100.0
 """What a function or a file takes per target at the least to be recorded."""

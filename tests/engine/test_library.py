@@ -18,9 +18,9 @@ from egressd.engine import once
 from egressd.lab import Lab
 from egressd.model.settings import Settings
 from scripts.examples import PAGE, examples
+from tests.lab_process import ROOT, lab_process
 from tests.pausing_loop import with_long_timeouts
 
-ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 CONSUMER = """
 from typing import assert_type
@@ -45,20 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory with the configuration of a lab that is open."""
     folder = tmp_path_factory.mktemp("library")
     config = folder / "egressd.yml"
-    command = [sys.executable, "-m", "egressd", "lab", "--profile", "resource-bridge"]
-    with subprocess.Popen(
-        [*command, "--fault", "tls_reset=mcr.microsoft.com", "--config.write", str(config)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-    ) as process:
-        assert process.stdout is not None
-        while "the lab is open" not in process.stdout.readline():
-            assert process.poll() is None
+    with lab_process(config, "--profile", "resource-bridge", "--fault", "tls_reset=mcr.microsoft.com"):
         config.write_text(with_long_timeouts(config.read_text(encoding="utf-8")), encoding="utf-8")
         yield folder
-        process.terminate()
 
 
 @pytest.mark.parametrize(
