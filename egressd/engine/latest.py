@@ -6,7 +6,7 @@ controls have an age beyond which they are no evidence, and so has what other ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -63,7 +63,7 @@ class LatestResults(Struct, kw_only=True):
     @property
     def controls(self) -> dict[str, Control]:
         """The controls by id."""
-        return {one.id: one for some in self.by_subject.values() for one in some}
+        return _by_id(self.by_subject)
 
     def add(self, record: ProbeRecord) -> RecordChange:
         """Replace the record of a probe, and drop its controls if the signature changed."""
@@ -102,7 +102,7 @@ class LatestResults(Struct, kw_only=True):
 
         `of` is that pass: it gives id, times and vantage. `renewed` are the probes whose controls it renews.
         """
-        controls = {one.id: one for some in self._merged(of, renewed).values() for one in some}
+        controls = _by_id(self._merged(of, renewed))
         return replace(
             of,
             plan=plan,
@@ -175,6 +175,10 @@ class LatestResults(Struct, kw_only=True):
         return replace(
             fresh, clock_offset_seconds=known.clock_offset_seconds, clock_readings=known.clock_readings
         )
+
+
+def _by_id(by_subject: Mapping[str, tuple[Control, ...]]) -> dict[str, Control]:
+    return {one.id: one for some in by_subject.values() for one in some}
 
 
 def _fails(record: ProbeRecord) -> bool:
