@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from egressd.cli.log import Form, Level, configure_logging, flush_log, lines_lost, register_secrets
-from egressd.cli.service.instance import with_instance
+from egressd.cli.service.instance import with_host_names
 from egressd.cli.settings import WebFlags, read_settings, settings_secrets
 from egressd.config import Flags, load_settings
 from egressd.config.load import find_file
@@ -45,14 +45,14 @@ def run_daemon(
     """Run until SIGTERM; the same configuration is read again on SIGHUP."""
     notifier = SdNotifier.from_environment()
     settings, catalog = read_settings(config_file, flags)
-    settings = with_instance(web.apply(settings))
+    settings = with_host_names(web.apply(settings))
     usual = Form.HUMAN if sys.stderr.isatty() else Form.JSON
     configure_logging(level or Level.INFO, form or usual, secrets=settings_secrets(settings))
     _warn(settings)
     path, identity = find_file(config_file), host_identity()
 
     def read_again() -> Settings:
-        fresh = with_instance(web.apply(load_settings(path, flags, catalog=catalog)))
+        fresh = with_host_names(web.apply(load_settings(path, flags, catalog=catalog)))
         check_file(fresh.web.config_file)
         register_secrets(settings_secrets(fresh))
         _warn(fresh)

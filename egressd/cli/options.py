@@ -164,6 +164,7 @@ Profiles = Annotated[
     ),
 ]
 FLAG_OPTIONS: Mapping[str, Any] = {
+    "site": _text("--site", "NAME", "This host's place in a fleet; else the host's name."),
     "region": _text("--region -r", "NAME", "Azure region, such as westeurope.", complete_regions),
     "allow_unknown_region": Annotated[
         bool, typer.Option("--allow-unknown-region", help="Take a region that is newer than the catalog.")
@@ -213,7 +214,16 @@ FLAG_OPTIONS: Mapping[str, Any] = {
 """The options of a command line that fill `Flags`, by field."""
 PLACE_FLAGS = ("region", "allow_unknown_region", "cloud", "profiles", "features", "private_link")
 """What is looked at: the products, where they are, and what of them is in use."""
-PLAN_FLAGS = (*PLACE_FLAGS, "sources", "proxy", "arc_gateway", "service_tags", "compare_paths", "only")
+PLAN_FLAGS = (
+    "site",
+    *PLACE_FLAGS,
+    "sources",
+    "proxy",
+    "arc_gateway",
+    "service_tags",
+    "compare_paths",
+    "only",
+)
 """What a plan is made of."""
 
 

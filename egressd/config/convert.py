@@ -48,6 +48,7 @@ def convert(file: SweepFile, endpoints: tuple[Endpoint, ...], *, host: bool = Tr
     proxies = _proxies(file.proxy, host=host) if file.proxy else EnvironmentProxies()
     controls = file.probe.controls
     settings = Settings(
+        site=file.site,
         region=file.region,
         cloud=file.cloud,
         allow_unknown_region=file.allow_unknown_region,

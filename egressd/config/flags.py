@@ -21,6 +21,8 @@ from egressd.planning.region import normalize_region
 class Flags(Struct, frozen=True, kw_only=True):
     """Flags as given on the command line. None or empty if not given."""
 
+    site: str | None = None
+    """The host's place in a fleet."""
     region: str | None = None
     allow_unknown_region: bool = False
     """Whether a region that the catalog does not know is taken as written."""
@@ -59,6 +61,7 @@ def apply_flags(flags: Flags, settings: Settings) -> Settings:
     settings = replace(
         settings,
         service_tags=_service_tags(flags.service_tags) or settings.service_tags,
+        site=_site(flags.site) or settings.site,
         region=_region(flags.region) or settings.region,
         allow_unknown_region=flags.allow_unknown_region or settings.allow_unknown_region,
         cloud=flags.cloud or settings.cloud,
@@ -80,6 +83,13 @@ def _region(text: str | None) -> str | None:
         return None if text is None else normalize_region(text)
     except ValueError as error:
         raise UsageError(f"--region {error}") from None
+
+
+def _site(text: str | None) -> str | None:
+    try:
+        return None if text is None else parse.parse_site(text)
+    except ValueError as error:
+        raise UsageError(f"--site {error}") from None
 
 
 def _service_tags(path: Path | None) -> ServiceTags | None:

@@ -138,6 +138,8 @@ def digest(settings: Settings) -> str:
         service_tags=replace(settings.service_tags, tags=(), notes=()) if settings.service_tags else None,
     )
     values = to_builtins(replace(bare, endpoints=()))
+    if bare.site is None:  # a configuration that names none is the one it was
+        del values["site"]
     routes = (one["proxy"] for one in values["routes"])
     for proxy in (values["proxy"], values["plain_proxy"], *routes):
         if proxy is not None:

@@ -242,6 +242,9 @@ class ConnectToPart(StrictModel):
 class SweepFile(StrictModel):
     """The keys that a sweep uses. Every key has a default: no file is needed."""
 
+    site: Annotated[str, AfterValidator(parse.parse_site), TypeName(text="text")] | None = None
+    """This host's place in a fleet, such as `oslo-1`: a label of metrics and alerts, and in the heading of
+    reports. Several hosts may share one. Without it: `alerts.labels.site`, else the host's name."""
     region: Annotated[str, AfterValidator(normalize_region), TypeName(text="region")] | None = None
     """The Azure region, such as `westeurope` or `West Europe`; needed where a host name carries one. A region
     that the catalog does not have, or in which a product is not offered, is a mistake."""

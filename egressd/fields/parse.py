@@ -18,6 +18,7 @@ from egressd.wording import host_port
 
 _UNITS = (("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001))
 _DURATION = re.compile("".join(rf"(?:([0-9]{{1,9}}){unit})?" for unit, _ in _UNITS))
+LONGEST_SITE = 100
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _ARC_GATEWAY = f"https://contoso.{ARC_GATEWAY_DOMAIN}"
 _ARC_PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -72,6 +73,16 @@ def normalize_address(text: str) -> str:
     if getattr(address, "scope_id", None):
         raise ValueError("must be an IP address without a zone (%...)")
     return str(address)
+
+
+def parse_site(text: str) -> str:
+    """Check the name of a site: one printable line, for it is a label's value and stands in headings."""
+    if not 1 <= len(text) <= LONGEST_SITE or not text.isprintable() or text != text.strip():
+        raise ValueError(
+            f"must be 1 to {LONGEST_SITE} printable characters, without blanks at its ends, "
+            f"not {text[:LONGEST_SITE]!r}"
+        )
+    return text
 
 
 def parse_interface(text: str) -> str:

@@ -24,6 +24,7 @@ from egressd.model.verdict import (
     outcomes_by_pair,
     spared_in,
 )
+from egressd.standing.onset import FAILURES
 from egressd.standing.results import TargetResult, results_of, unix
 
 Row = tuple[tuple[str, ...], float]
@@ -54,6 +55,8 @@ def _collect(group: Callable[[], Iterator[tuple[str, list[Row]]]]) -> tuple[tupl
 def _of_daemon(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
     catalog = snapshot.plan.catalog_revision if snapshot.plan else ""
     yield "build_info", [((__version__, catalog, platform.python_version()), 1)]
+    if snapshot.settings.chosen_site is not None:
+        yield "site_info", [((snapshot.settings.chosen_site,), 1)]
     yield "config_last_reload_successful", _one(snapshot.config.successful)
     yield "config_last_reload_success_timestamp_seconds", _one(unix(snapshot.config.since))
     yield "config_stale", _one(snapshot.config.stale_since is not None)
@@ -102,6 +105,14 @@ def _of_standings(snapshot: Snapshot) -> Iterator[tuple[str, list[Row]]]:
     yield (
         "target_last_success_timestamp_seconds",
         [(one.key, unix(one.last_success)) for one in snapshot.standings.targets if one.last_success],
+    )
+    yield (
+        "target_failing_since_timestamp_seconds",
+        [
+            (one.key, unix(one.failing_since))
+            for one in snapshot.standings.targets
+            if one.failing_since is not None and one.last_outcome in FAILURES
+        ],
     )
     findings = [(one.id, one.reason, one.blame.value) for one in _open_findings(snapshot)]
     yield "finding_active", list(Counter(finding[1:] for finding in findings).items())

@@ -1,6 +1,7 @@
 """The metrics of one sweep, for node_exporter's textfile collector.
 
-Metrics of the daemon are left out: a counter that starts at zero in each file counts nothing.
+Metrics of the daemon are left out: a counter that starts at zero in each file counts nothing, and one sweep
+alone does not know since when something fails.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ DAEMON_ONLY = frozenset(
     {
         "config_last_reload_successful",
         "config_last_reload_success_timestamp_seconds",
+        "target_failing_since_timestamp_seconds",
         "sweep_interval_seconds",
         "alerts_firing",
         "maintenance_active",
@@ -44,6 +46,7 @@ def render_prometheus(sweep: Sweep, catalog: Catalog) -> str:
 TARGET = frozenset(
     {
         "build_info",
+        "site_info",
         "target_info",
         "target_up",
         "target_outcome",
@@ -71,7 +74,7 @@ def _snapshot(sweep: Sweep) -> Snapshot:
     )
     seconds = seconds_between(recording.started, recording.finished)
     return Snapshot(
-        settings=Settings(),
+        settings=Settings(site=recording.vantage.site or recording.vantage.host),
         config=ConfigStatus(digest=recording.plan.config_digest, since=recording.started),
         started=recording.started,
         plan=recording.plan,

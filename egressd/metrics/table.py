@@ -62,6 +62,13 @@ _ROWS = (
         "Version of egressd, revision of its endpoint catalog, and version of Python.",
     ),
     _metric(
+        "site_info",
+        MetricType.INFO,
+        "site",
+        "1",
+        "The host's place in a fleet: the key site, else the host's name.",
+    ),
+    _metric(
         "config_last_reload_successful",
         MetricType.GAUGE,
         "",
@@ -158,6 +165,14 @@ _ROWS = (
         "target source",
         _EACH,
         "When the target was last reachable; kept over restarts; absent if it never was.",
+    ),
+    _metric(
+        "target_failing_since_timestamp_seconds",
+        MetricType.GAUGE,
+        "target source",
+        _EACH,
+        "While the last probe found the target blocked or down: the first that did so since one that reached "
+        "it, whatever the reason; kept over restarts.",
     ),
     _metric(
         "tls_chain_expiry_timestamp_seconds",

@@ -93,6 +93,8 @@ class Vantage(Struct, frozen=True, kw_only=True):
     """The host that made the sweep: its facts are evidence too."""
 
     host: str
+    site: str | None = None
+    """The host's place in a fleet; None: a report of an older version, which does not say."""
     sources: tuple[VantageSource, ...]
     resolvers: tuple[str, ...]
     """Every resolver queried, with `system` expanded to the nameservers of the host."""

@@ -247,6 +247,8 @@ class ServiceTags(Struct, frozen=True, kw_only=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings. Everything has a default: no file is needed."""
 
+    site: str | None = None
+    """The host's place in a fleet, as given; None: the label `site` of alerts, else the host's name."""
     region: str | None = None
     allow_unknown_region: bool = False
     """Whether a region that the catalog does not know is taken as written."""
@@ -299,6 +301,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Settings that are allowed and probably not meant."""
     digest: str = ""
     """SHA-256 of the configuration as read, without secrets."""
+
+    @property
+    def chosen_site(self) -> str | None:
+        """The site that the operator names, by its key, its flag or a label of alerts; None: by none."""
+        return self.site or dict(self.alerting.labels).get("site")
 
     @property
     def added_endpoints(self) -> tuple[Endpoint, ...]:

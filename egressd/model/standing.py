@@ -69,6 +69,9 @@ class Standing(Struct, frozen=True, kw_only=True):
     """When it was confirmed."""
     last_success: Timestamp | None = None
     """The last result that found the target reachable."""
+    failing_since: Timestamp | None = None
+    """The first result that found it blocked or down, with no success since, whatever the reason; None: none
+    did, or 0.1.0 wrote it."""
     streak: int = 1
     """How many consecutive results agree with the last one."""
     pending: Belief | None = None
@@ -93,6 +96,11 @@ class Standing(Struct, frozen=True, kw_only=True):
     def unknown(self) -> bool:
         """Whether nothing was confirmed yet."""
         return self.belief == NOTHING
+
+    @property
+    def last_outcome(self) -> Outcome:
+        """What the last result found."""
+        return (self.pending or self.belief).outcome
 
     @property
     def settled(self) -> bool:

@@ -28,9 +28,10 @@ _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
 def read_vantage(plan: Plan, store: TrustStore) -> Vantage:
     """Return the facts about this host, except the clock's offset."""
-    addresses = local_addresses()
+    addresses, host = local_addresses(), socket.gethostname()
     return Vantage(
-        host=socket.gethostname(),
+        host=host,
+        site=plan.site or host,
         sources=tuple(_vantage_source(one) for one in plan.sources),
         resolvers=tuple(_resolver_name(one) for one in plan.resolvers),
         proxy=plan.proxy.url if plan.proxy else None,

@@ -87,7 +87,9 @@ def make_plan(
     unsampled = failed_rows(draft.unsampled, targets, settings.only_failed)
     planned = plan_probes(targets, settings, siblings=draft.siblings)
     controls, control_notes = _controls(draft.targets, planned, settings, label=label)
+    needed = needed_by(catalog, settings.profiles)
     return Plan(
+        site=settings.chosen_site,
         region=settings.region,
         cloud=settings.cloud.value,
         catalog_revision=catalog.revision,
@@ -110,9 +112,7 @@ def make_plan(
             *failed_notes(draft.targets, targets, settings),
             *_notes(catalog, settings, every=every, draft=draft),
             *service_tag_notes(settings, targets),
-            *private_link_notes(
-                settings, needed_by(catalog, settings.profiles), targets=targets, probes=planned
-            ),
+            *private_link_notes(settings, needed, targets=targets, probes=planned),
             *control_notes,
         ),
         strict=settings.strict,

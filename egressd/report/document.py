@@ -74,6 +74,8 @@ class VantageEntry(Struct, frozen=True, kw_only=True):
     """The host that the sweep was made from."""
 
     host: str
+    site: str | None = None
+    """The host's place in a fleet; null: an older version wrote the report."""
     sources: tuple[VantageSource, ...]
     resolvers: tuple[str, ...]
     proxy: str | None

@@ -19,6 +19,7 @@ from egressd.standing.findings import FindingEvent, FindingPass, advance_finding
 from egressd.standing.flapping import add_result, change_share
 from egressd.standing.lifecycle import TargetSignal, Thresholds, next_target_state
 from egressd.standing.membership import last_looks
+from egressd.standing.onset import failing_since
 from egressd.standing.text import LONGEST_LINE, shorten, shorten_suspects
 
 FLAPPING = Flapping()
@@ -184,6 +185,7 @@ def _apply(before: Standing | None, result: _Result) -> Standing:
     before = replace(
         before,
         last_success=success or before.last_success,
+        failing_since=None if success else failing_since(before, result.belief, now=result.now),
         results=add_result(before.results, reachable=result.good),
     )
     if result.belief.key == before.belief.key:
@@ -202,6 +204,7 @@ def _first(before: Standing | None, result: _Result) -> Standing:
         since=result.now,
         last_changed=result.now,
         last_success=result.now if result.good else None,
+        failing_since=None if result.good else failing_since(before, result.belief, now=result.now),
         pending=None if settled else result.belief,
         pending_since=None if settled else result.now,
         ending=result.ending if settled else None,

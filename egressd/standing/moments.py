@@ -21,6 +21,7 @@ MOMENTS = frozenset(
         "since",
         "last_changed",
         "last_success",
+        "failing_since",
         "pending_since",
         "repaired_at",
         "started",

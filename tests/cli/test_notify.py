@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from egressd.cli.service.instance import with_instance
+from egressd.cli.service.instance import with_host_names
 from egressd.cli.settings import settings_secrets
 from egressd.config import Flags, load_settings
 from tests.ports import free_port
@@ -175,6 +175,7 @@ def test_the_test_alert_of_an_alertmanager_is_resolved_at_once(run: Run, web: We
             "job": "egressd",
             "instance": "here:10980",
             "receiver": "am",
+            "site": socket.gethostname(),
             "sent_by": "egressd",
         }
     )
@@ -289,13 +290,32 @@ def test_the_log_hides_secrets_of_receivers_and_proxies(tmp_path: Path) -> None:
     assert settings_secrets(load_settings(None, Flags())) == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "site"),
+    [
+        ("{}", socket.gethostname()),
+        ("site: oslo-1", "oslo-1"),
+        ("alerts: {labels: {site: bergen-2}}", "bergen-2"),
+        ("{site: oslo-1, alerts: {labels: {site: oslo-1}}}", "oslo-1"),
+    ],
+)
+def test_alerts_have_the_site_of_the_host(tmp_path: Path, text: str, site: str) -> None:
+    """The site is a key, else a label of alerts, else the host's name; all alerts have it as a label."""
+    path = tmp_path / "egressd.yml"
+    path.write_text(text, encoding="utf-8")
+    named = with_host_names(load_settings(path, Flags()))
+    assert (named.site, dict(named.alerting.labels)["site"]) == (site, site)
+    flagged = with_host_names(load_settings(path, Flags(site="tromso-3")))
+    assert (flagged.site, dict(flagged.alerting.labels)["site"]) == ("tromso-3", "tromso-3")
+
+
 def test_an_instance_is_named_as_prometheus_would(tmp_path: Path) -> None:
     """Without `alerts.instance` it is host name and web port, and not part of the digest."""
     path = tmp_path / "egressd.yml"
     path.write_text("web: {listen: '[::1]:1234'}", encoding="utf-8")
     before = load_settings(path, Flags())
-    named = with_instance(before)
+    named = with_host_names(before)
     assert named.alerting.instance == f"{socket.gethostname()}:1234"
     assert named.digest == before.digest
     path.write_text("alerts: {instance: 'a:1'}", encoding="utf-8")
-    assert with_instance(load_settings(path, Flags())).alerting.instance == "a:1"
+    assert with_host_names(load_settings(path, Flags())).alerting.instance == "a:1"

@@ -24,6 +24,7 @@ def test_without_flags_the_file_holds() -> None:
 def test_flags_win() -> None:
     """Each flag replaces its key."""
     flags = Flags(
+        site="oslo-1",
         region="NorthEurope",
         cloud=Cloud.CHINA,
         profiles=("scvmm",),
@@ -32,7 +33,8 @@ def test_flags_win() -> None:
         deadline="1m30s",
     )
     made = apply_flags(flags, CONFIGURED)
-    assert (made.region, made.cloud, made.profiles, made.only) == (
+    assert (made.site, made.region, made.cloud, made.profiles, made.only) == (
+        "oslo-1",
         "northeurope",
         Cloud.CHINA,
         ("scvmm",),
@@ -60,6 +62,10 @@ def test_another_proxy_does_not_get_the_password() -> None:
         (
             Flags(region="west/europe"),
             "--region must be a region such as westeurope or 'West Europe', not 'west/europe'",
+        ),
+        (
+            Flags(site=" oslo"),
+            "--site must be 1 to 100 printable characters, without blanks at its ends, not ' oslo'",
         ),
         (Flags(region=""), "--region must be a region such as westeurope or 'West Europe', not ''"),
         (Flags(deadline="90"), "--deadline must be a duration such as 500ms, 60s, 5m, 2h or 90d, not '90'"),

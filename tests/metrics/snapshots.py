@@ -31,6 +31,7 @@ from egressd.model.verdict import (
     TargetVerdict,
     Verdict,
 )
+from egressd.standing.onset import FAILURES
 
 NOW = "2026-11-20T03:10:04.120Z"
 EXPIRY = "2026-12-01T00:00:00.000Z"
@@ -205,6 +206,7 @@ def believed(sweep: Sweep) -> tuple[Standing, ...]:
             since=NOW,
             last_changed=NOW,
             last_success=NOW if one.verdict.outcome.reachable else None,
+            failing_since=NOW if one.verdict.outcome in FAILURES else None,
         )
         for judged in sweep.verdicts
         for one in judged.by_source

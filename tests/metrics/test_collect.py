@@ -22,6 +22,7 @@ from egressd.model.observation import Phase
 from egressd.model.plan import Unsampled
 from egressd.model.snapshot import BUCKETS, Counters, Histogram, ReceiverStatus, Snapshot
 from egressd.model.verdict import Outcome
+from tests.metrics.snapshots import NOW
 from tests.notify.samples import sample_receiver
 
 LIMITS = {"resource-bridge": 45 * 86400.0}
@@ -84,8 +85,30 @@ def test_a_failing_target(snapshot_of: Callable[..., Snapshot], sweep_of: Any, r
     assert found["egressd_tls_chain_expiry_timestamp_seconds"] == {}
     assert found["egressd_tls_intercepted"] == {}
     assert found["egressd_target_last_success_timestamp_seconds"] == {}
+    began = datetime.fromisoformat(NOW).timestamp()
+    assert found["egressd_target_failing_since_timestamp_seconds"] == {labels(**PAIR): began}
     assert found["egressd_profile_up"] == {labels(profile="resource-bridge"): 0}
     assert found["egressd_alerts_firing"][labels(severity="critical")] == 1
+
+
+@pytest.mark.parametrize("last", ["ok", "unknown"])
+def test_a_last_result_that_is_no_failure(
+    snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any, last: str
+) -> None:
+    """While the last probe did not find the target blocked or down, it fails since no time."""
+    made = snapshot_of(sweep_of(row(outcome=Outcome.BLOCKED)))
+    (standing,) = made.standings.targets
+    pending = replace(standing.belief, outcome=Outcome(last))
+    changed = replace(made.standings, targets=(replace(standing, pending=pending),))
+    assert read(replace(made, standings=changed))["egressd_target_failing_since_timestamp_seconds"] == {}
+
+
+def test_the_site_of_the_host(snapshot_of: Callable[..., Snapshot]) -> None:
+    """The site is a series of its own, quotes and all, from the start and before any sweep."""
+    made = snapshot_of(None)
+    named = replace(made, settings=replace(made.settings, site='Oslo "1"'))
+    assert read(named)["egressd_site_info"] == {labels(site='Oslo "1"'): 1}
+    assert read(made)["egressd_site_info"] == {}
 
 
 def test_tls_inspection_is_exposed(snapshot_of: Callable[..., Snapshot], sweep_of: Any, row: Any) -> None:

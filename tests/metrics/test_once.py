@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.catalog import load_catalog
 from egressd.cli.options import Format
@@ -25,6 +26,16 @@ def test_metrics_of_the_daemon_are_left_out(sweep_of: Any, row: Any) -> None:
     assert 'egressd_profile_offline_limit_seconds{profile="resource-bridge"} 3.888e+06' in text
     assert "egressd_sweep_last_completed_timestamp_seconds 1.7" in text
     assert "process_" not in text
+
+
+def test_the_site_is_that_of_the_report(sweep_of: Any, row: Any) -> None:
+    """The site is where the sweep was made; a report of an older version has the name of its host."""
+    sweep = sweep_of(row())
+    catalog = load_catalog()
+    assert 'egressd_site_info{site="arc-01"} 1' in render_prometheus(sweep, catalog)
+    vantage = replace(sweep.recording.vantage, site="oslo-1")
+    made = replace(sweep, recording=replace(sweep.recording, vantage=vantage))
+    assert 'egressd_site_info{site="oslo-1"} 1' in render_prometheus(made, catalog)
 
 
 def test_the_file_can_be_read_by_others(

@@ -7,6 +7,7 @@ import socket
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from egressd.model.plan import Plan
 from egressd.model.settings import Family, Limits, Resolver, Source, Trust
@@ -88,6 +89,8 @@ def test_vantage(pki: Any) -> None:
     )
     seen = read_vantage(plan, pki.store(pki.root))
     assert (seen.host, seen.python) == (socket.gethostname(), platform.python_version())
+    assert seen.site == seen.host
+    assert read_vantage(replace(plan, site="oslo-1"), pki.store(pki.root)).site == "oslo-1"
     assert [one.name for one in seen.sources] == ["here"]
     assert seen.resolvers[0] == "[::1]:5353"
     assert seen.resolvers[1].startswith("system")

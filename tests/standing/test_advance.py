@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from egressd.model.event import FindingClosed, FindingOpened, TargetChanged, TargetEvent, TargetRemoved
 from egressd.model.standing import Lifecycle, Standing, Standings
@@ -138,6 +140,33 @@ def test_a_failure_begins_where_it_was_first_seen() -> None:
     assert isinstance(event, TargetChanged)
     assert (event.at, event.since, event.before_since) == (at(3), at(1), at(0))
     assert (seen[-1].last_success, seen[-1].since, seen[-1].last_changed) == (at(0), at(1), at(3))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["blocked"], [0]),
+        (["ok", "blocked", "blocked", "ok", "blocked"], [None, 1, 1, None, 4]),
+        (["ok", *["blocked"] * 3, "ok", "blocked"], [None, 1, 1, 1, None, 5]),
+        (["ok", "blocked:tls_reset", *["down:tcp_refused"] * 4], [None, *[1] * 5]),
+        (["ok", "unknown", "blocked", "unknown", "down"], [None, None, 2, 2, 2]),
+        (["unknown", "unknown", "degraded", "unknown"], [None] * 4),
+    ],
+    ids=["first", "again", "recovering", "another_reason", "unknown_between", "never"],
+)
+def test_since_when_a_target_fails(words: list[str], expected: list[int | None]) -> None:
+    """At the first failure since a success, confirmed or not; unknown neither begins nor ends it."""
+    seen, _ = apply_results(words)
+    assert [one.failing_since for one in seen] == [None if n is None else at(n) for n in expected]
+
+
+def test_a_standing_of_an_older_version_fails_since_it_was_believed() -> None:
+    """Without the moment on disk, the failure that was known then has not begun just now."""
+    seen, _ = apply_results(["ok", *["blocked"] * 3])
+    for old, since in ((seen[-1], at(1)), (seen[1], at(1)), (seen[0], at(9))):
+        before = Standings(targets=(replace(old, failing_since=None),))
+        after, _ = advance(before, sweep(9, {old.target: "blocked"}), now=at(9))
+        assert after.targets[0].failing_since == since
 
 
 def test_a_target_that_is_ok_from_the_start_is_no_event() -> None:

@@ -15,6 +15,7 @@ PREFIX = "EGRESSD_"
 SHARED = frozenset(
     {
         "--config.file",
+        "--site",
         "--region",
         "--allow-unknown-region",
         "--cloud",

@@ -1,4 +1,7 @@
-"""The `instance` label of alerts, the same in the daemon and in tests of its receivers."""
+"""What the configuration leaves to the name of this host: the labels `instance` and `site`.
+
+They are the same in the daemon and in tests of its receivers.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,17 @@ from msgspec.structs import replace
 from egressd.model.settings import Settings
 
 
-def with_instance(settings: Settings) -> Settings:
-    """Set `alerts.instance`, if the configuration does not, to this host's name and the port.
+def with_host_names(settings: Settings) -> Settings:
+    """Set `alerts.instance` and the site, where the configuration does not, and label alerts with the site.
 
-    Prometheus uses the same label if it scrapes this host by its name.
+    `instance` is this host's name and the port: Prometheus uses the same label if it scrapes this host by its
+    name. The site is the host's name.
     """
-    if settings.alerting.instance:
-        return settings
+    alerting, host = settings.alerting, platform.node()
     port = settings.web.listen.rpartition(":")[2]
-    return replace(settings, alerting=replace(settings.alerting, instance=f"{platform.node()}:{port}"))
+    site = settings.chosen_site or host
+    labels = dict(alerting.labels) | {"site": site}
+    alerting = replace(
+        alerting, instance=alerting.instance or f"{host}:{port}", labels=tuple(sorted(labels.items()))
+    )
+    return replace(settings, site=site, alerting=alerting)

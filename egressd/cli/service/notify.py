@@ -15,7 +15,7 @@ from egressd.cli import options
 from egressd.cli.guard import guarded
 from egressd.cli.log import Form, Level, configure_logging, without_secrets
 from egressd.cli.output import print_line
-from egressd.cli.service.instance import with_instance
+from egressd.cli.service.instance import with_host_names
 from egressd.cli.settings import read_settings, settings_secrets
 from egressd.config import Flags
 from egressd.errors import ExitCode, UsageError
@@ -61,7 +61,7 @@ def notify_test(
     config_file: options.ConfigFile = None,
 ) -> ExitCode:
     """Send a test notification to receivers, past queues and routes; exit code 1 if one does not get it."""
-    settings = with_instance(read_settings(config_file, Flags())[0])
+    settings = with_host_names(read_settings(config_file, Flags())[0])
     wanted = _wanted(settings.notify, tuple(names or ()), every=every)
     configure_logging(Level.WARN, Form.HUMAN, secrets=settings_secrets(settings))
     results = asyncio.run(_test_all(wanted, settings.alerting))

@@ -36,6 +36,8 @@ class RouteEntry(Struct, frozen=True, kw_only=True):
 class PlanEntry(Struct, frozen=True, kw_only=True):
     """The rest of the plan, which judging again needs besides the targets."""
 
+    site: str | None = None
+    """The host's place in a fleet, as configured; null: the host's name is its site."""
     region: str | None
     cloud: str
     sources: tuple[Source, ...]
