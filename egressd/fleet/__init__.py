@@ -1,5 +1,7 @@
 """Many sites, each a control for the others: what they show together, and whose fault it is."""
 
+from egressd.fleet.judge import judge_fleet
+from egressd.fleet.site_state import site_state
 from egressd.fleet.values import (
     Fleet,
     FleetReport,
@@ -22,4 +24,6 @@ __all__ = [
     "SiteOnset",
     "SiteState",
     "SiteTarget",
+    "judge_fleet",
+    "site_state",
 ]

@@ -57,6 +57,8 @@ class SiteTarget(Struct, frozen=True, kw_only=True):
     """Whether its name must exist: not a random label, and not one that egressd made."""
     owned: bool = False
     """Whether the operator runs the server."""
+    private: bool = False
+    """Whether its addresses are private ones: the same address at another site may be another server."""
     path: str = "direct"
     """`direct`, or the proxy as `scheme://host:port`."""
     addresses: tuple[str, ...] = ()
@@ -69,10 +71,14 @@ class SiteTarget(Struct, frozen=True, kw_only=True):
     `icmp 10.0.0.1`, `issuer <sha256>`. Sites that share one are not independent."""
     onset: Onset | None = None
     """When the failure began; None while it is reachable, or unknown."""
+    comes_and_goes: bool = False
+    """Whether it changed between working and failing twice or more of late: chance, until shown otherwise."""
     failed: int = 0
     """Of its recent results, those that failed."""
     results: int = 1
     """Its recent results: those within `thresholds.RECENT` of the newest."""
+    works_from: tuple[str, ...] = ()
+    """Where it fails: other hosts of the same site that reach it."""
 
     @property
     def place(self) -> tuple[str, int, Protocol]:
@@ -88,11 +94,6 @@ class SiteTarget(Struct, frozen=True, kw_only=True):
     def decides(self) -> bool:
         """Whether the result says anything about its place that others can be compared with."""
         return self.proof and not self.not_needed and self.outcome is not Outcome.UNKNOWN
-
-    @property
-    def comes_and_goes(self) -> bool:
-        """Whether some of its recent results failed and others did not."""
-        return 0 < self.failed < self.results
 
 
 class SiteState(Struct, frozen=True, kw_only=True):

@@ -161,6 +161,16 @@ NO_ARC_GATEWAY = _only(_B.FIREWALL_L7, _B.FIREWALL_L3L4, _B.AZURE_SERVICE, _B.EX
 GATEWAY_UNKNOWN = _only(_B.DNS_RESOLVER, _B.DNS_FILTER, _B.AZURE_SERVICE, _B.EXPLICIT_PROXY)
 """The Arc proxy answers for itself, for the gateway, and for whoever stands before the gateway."""
 DIRECT_RULE = _only(_B.FIREWALL_L3L4)
+CHANGED = _only(
+    _B.FIREWALL_L3L4,
+    _B.FIREWALL_L7,
+    _B.TLS_INSPECTION,
+    _B.EXPLICIT_PROXY,
+    _B.TRANSPARENT_PROXY,
+    _B.DNS_FILTER,
+    _B.LOCAL_HOST,
+)
+"""What is managed from one place for several sites."""
 
 LOG = "for {flow}"
 DECIDED_BY: Mapping[Blame, str] = {

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from egressd.attribution.blame.suspects import DIRECT_RULE, INSPECTION, NOTHING_KNOWN, RESET_AFTER_HELLO
+from egressd.attribution.blame.suspects import (
+    CHANGED,
+    DIRECT_RULE,
+    INSPECTION,
+    NOTHING_KNOWN,
+    RESET_AFTER_HELLO,
+)
 from egressd.attribution.reasons.commands import CURL_DIRECT, CURL_PROXY, steps
 from egressd.attribution.reasons.reason import Reason
 from egressd.model.verdict import Blame, Outcome
@@ -187,19 +193,29 @@ SITE: tuple[Reason, ...] = (
     Reason(
         code="site_change_correlated",
         phase=None,
-        title="Many endpoints broke at the same moment",
-        meaning="The failures began together. Something was changed: a policy push, a certificate, a route. "
-        "The moment is the best clue.",
-        signal="Targets that had worked began to fail within the same interval.",
+        title="Sites began to fail by one change",
+        meaning="The same began to fail at several sites, one after another or in the same minutes, while "
+        "others reach it. Something was changed for these sites: a policy push, a certificate, a route. The "
+        "moments are the best clue.",
+        signal="Over the reports of several sites: the same place worked at each and fails now in the same "
+        "way, since moments that belong together, and other sites reach it.",
         evidence=(
-            "tcp.started, tls.started: the first failures",
-            "run.started, run.finished: the interval in question",
+            "tcp.started, tls.started: the first failures at each site",
+            "run.started, run.finished: between which sweeps it began",
+            "vantage.site: which sites have it, and in which order",
         ),
-        suspects=NOTHING_KNOWN,
+        suspects=CHANGED,
         severity=Outcome.UNKNOWN,
-        advice="Compare the change logs of firewall, proxy and DNS around {time}: the targets of this "
-        "finding failed together from then on.",
-        confirm="$ egressd history",
-        needs=("history", "several probing hosts"),
+        advice="Find out what was changed at these sites and times ({time}), and stop it before it reaches "
+        "{peers}.",
+        advice_for=(
+            Blame.FIREWALL_L3L4,
+            Blame.FIREWALL_L7,
+            Blame.TLS_INSPECTION,
+            Blame.EXPLICIT_PROXY,
+            Blame.DNS_FILTER,
+        ),
+        confirm="$ egressd fleet REPORTS",
+        needs=("several sites",),
     ),
 )
