@@ -90,6 +90,16 @@ class Alerting(Struct, frozen=True, kw_only=True):
     flapping: Flapping = field(default_factory=Flapping)
     maintenance: tuple[TimeInterval, ...] = ()
 
+    @property
+    def site(self) -> str:
+        """The label `site`: the place in a fleet of the host that sends; empty: it has none."""
+        return dict(self.labels).get("site", "")
+
+    @property
+    def place(self) -> str:
+        """The site, where its name says more than `instance` does; else empty."""
+        return "" if self.site == self.instance.rpartition(":")[0] else self.site
+
 
 class Feed(StrEnum):
     """What a receiver is sent."""

@@ -305,7 +305,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def chosen_site(self) -> str | None:
         """The site that the operator names, by its key, its flag or a label of alerts; None: by none."""
-        return self.site or dict(self.alerting.labels).get("site")
+        return self.site or self.alerting.site or None
 
     @property
     def added_endpoints(self) -> tuple[Endpoint, ...]:

@@ -21,6 +21,7 @@ from egressd.model.snapshot import ReceiverStatus, StateStatus
 from egressd.model.verdict import Outcome
 from tests.alerting.simulation import AlertSimulation
 from tests.metrics.snapshots import EXPIRY, Row, make_snapshot, make_sweep
+from tests.prometheus.conftest import RULES, needs_promtool, promtool
 
 ROOT = Path(__file__).parents[2] / "config/prometheus"
 RULE_ONLY = {"severity"}
@@ -95,6 +96,39 @@ def test_conditions_cover_every_alert_name() -> None:
 def test_labels_are_those_of_the_rule(fault: AlertName) -> None:
     """The label names are exactly those that promtool's tests expect."""
     assert {name for name, _ in CONDITIONS[fault].labels} == expected()[fault]
+
+
+@needs_promtool
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").glob("*.yml")), ids=lambda one: one.stem)
+def test_every_alert_of_a_rule_keeps_the_site_of_its_host(path: Path, tmp_path: Path) -> None:
+    """A site that the scrape configuration gives is on each alert of that host, as on those of egressd."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document["rule_files"] = [str(one) for one in RULES]
+    for test in document["tests"]:
+        test.pop("promql_expr_test", None)
+        hosts = [one for one in test.get("input_series", ()) if "instance=" in one["series"]]
+        for one in hosts:
+            if "site=" not in one["series"]:  # an anchor is met twice
+                one["series"] = one["series"].replace("{", '{site="oslo-1", ', 1)
+        for one in test.get("alert_rule_test", ()):
+            for alert in one.get("exp_alerts") or ():
+                alert["exp_labels"] |= {"site": "oslo-1"} if "instance" in alert["exp_labels"] else {}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(document))
+    promtool("test", "rules", tmp_path / "test.yml")
+
+
+def test_an_alert_of_egressd_has_the_site_of_its_host() -> None:
+    """With a site, every label is that of the rule's alert, and the site is one."""
+    made = make_snapshot(make_sweep(Row(outcome=Outcome.DEGRADED, reason="tls_mitm_trusted_ca")))
+    assert made.sweep is not None
+    alerting = Alerting(instance="here:10980", labels=(("site", "oslo-1"),))
+    settings = replace(made.settings, alerting=alerting)
+    context = AlertContext(snapshot=replace(made, settings=settings), sweep=made.sweep, limits={})
+    found = conditions_of(context, now=datetime.fromisoformat(EXPIRY))
+    assert {(one.alertname, frozenset(dict(one.labels))) for one in found} == {
+        (one.alertname, frozenset({*dict(one.labels), "site"})) for one in certificate_conditions().values()
+    }
+    assert {dict(one.labels)["site"] for one in found} == {"oslo-1"}
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ class AlertsPart(StrictModel):
     instance: Line | None = None
     """The label `instance`, as in Prometheus too; without it, this host's name and the port of `web`."""
     labels: dict[LabelName, Line] = {}
-    """Further labels of every alert, such as Prometheus' `external_labels`."""
+    """Further labels of every alert, such as Prometheus' `external_labels`. `site` is added, from the key of
+    that name."""
     runbooks: BaseUrl | None = None
     """Where you keep `docs/runbooks`; without it, alerts have no link."""
     patience: PatiencePart = PatiencePart()

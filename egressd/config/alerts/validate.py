@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from egressd.attribution.reasons import REASONS
 from egressd.fields.checks import Problem, as_items, as_mapping, did_you_mean, duplicates
+from egressd.fields.parse import parse_site
 from egressd.model.alert import AlertName
 from egressd.model.catalog import Catalog
 from egressd.model.notification import Feed, Flapping
@@ -22,7 +23,22 @@ def alert_problems(data: object, catalog: Catalog | None) -> Iterator[Problem]:
     profiles = None if catalog is None else [one.name for one in catalog.profiles]
     for path, message in _alerts(alerts, profiles):
         yield ("alerts", *path), message
+    yield from _site(as_mapping(data).get("site"), as_mapping(alerts.get("labels")).get("site"))
     yield from _notify(notify, profiles)
+
+
+def _site(site: object, label: object) -> Iterator[Problem]:
+    """Require one name for the site, whether the label or the key gives it."""
+    if not isinstance(label, str) or not label or not label.isprintable():  # which the schema says
+        return
+    if isinstance(site, str) and site != label:
+        message = f"is not the site of this host, which `site:` calls {site[:60]!r}; remove it here"
+        yield ("alerts", "labels", "site"), message
+        return
+    try:
+        parse_site(label)
+    except ValueError as error:
+        yield ("alerts", "labels", "site"), str(error)
 
 
 def _alerts(alerts: dict[str, object], profiles: list[str] | None) -> Iterator[Problem]:

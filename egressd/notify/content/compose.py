@@ -68,7 +68,7 @@ def _summaries(notices: Sequence[Notice], rules: Alerting) -> Iterator[ContentSe
 def _summary(notice: Notice, rules: Alerting) -> Iterator[str]:
     """Yield the lines of one notice among several: facts, what to do while it is open, and every target."""
     condition, over = notice.alert.condition, notice.kind is NoticeKind.CLOSED
-    skipped = _OPEN_ONLY if over else ("Severity",)
+    skipped = ("Site", *(_OPEN_ONLY if over else ("Severity",)))  # the title of the digest names the site
     yield from (line for line in facts.outline(notice, rules) if not line.startswith(skipped))
     if not over:
         yield from (f"Ask for: {text}" for text in (facts.ask_of(notice),) if text)
@@ -83,11 +83,12 @@ def _summary(notice: Notice, rules: Alerting) -> Iterator[str]:
 def _title(notices: Sequence[Notice], rules: Alerting) -> str:
     kinds = Counter(one.kind for one in notices)
     counts = ", ".join(f"{kinds[kind]} {_KINDS.get(kind, kind.value)}" for kind in NoticeKind if kinds[kind])
-    where = f" on {scrub(rules.instance, facts.LONGEST_NAME)}" if rules.instance else ""
+    names = (("on", rules.instance), ("at", rules.place))
+    where = "".join(f" {word} {scrub(name, facts.LONGEST_NAME)}" for word, name in names if name)
     worst = min((one for one in notices if one.kind is not NoticeKind.CLOSED), key=_urgency, default=None)
     mark = f"{worst.alert.condition.severity.value.upper()}: " if worst else ""
-    names = name_first(facts.target_places(one.alert.condition for one in sorted(notices, key=_urgency)))
-    about = f"; {names}" if names else ""
+    targets = name_first(facts.target_places(one.alert.condition for one in sorted(notices, key=_urgency)))
+    about = f"; {targets}" if targets else ""
     return f"{mark}{len(notices)} notifications{where}: {counts}{about}"
 
 

@@ -105,6 +105,7 @@ def _outline(notice: Notice, rules: Alerting) -> Iterator[tuple[str, str]]:
     yield "Changed", "" if notice.kind is NoticeKind.CLOSED else notice.change
     yield "Since", format_time(condition.since)
     yield from _resolved(alert)
+    yield "Site", rules.place
     yield "Seen from", _first_names(tuple(one for one in (rules.instance, *condition.sources) if one))
     yield "Severity", condition.severity.value
     yield "Reason", _reason(condition)

@@ -109,6 +109,7 @@ def _fields(notice: Notice, dropped: int, rules: Alerting) -> Iterator[Field]:
     yield "EGRESSD_SOURCES", "\n".join(scrub(one, facts.LONGEST_NAME) for one in condition.sources)
     yield "EGRESSD_PROFILES", "\n".join(scrub(one, facts.LONGEST_NAME) for one in condition.profiles)
     yield "EGRESSD_INSTANCE", scrub(rules.instance, facts.LONGEST_NAME)
+    yield "EGRESSD_SITE", scrub(rules.site, facts.LONGEST_NAME)
     yield "EGRESSD_DROPPED", str(dropped) if dropped else ""
 
 

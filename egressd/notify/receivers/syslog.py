@@ -161,7 +161,7 @@ RECEIVER: ReceiverType = _Syslog()
 def syslog_messages(message: Message, transport: SyslogTransport) -> tuple[bytes, ...]:
     """Return the messages, in order, without the framing of a transport."""
     notice = message.notice
-    begin, values = _begin(notice, transport, message.rules), _values(notice, message.dropped)
+    begin, values = _begin(notice, transport, message.rules), _values(notice, message.dropped, message.rules)
     title = facts.title_of(notice)
     fixed = len(begin + _data(values, _PARTS, _PARTS) + _BOM) + _size(
         f" {title}{part_suffix(_PARTS, _PARTS)}: "
@@ -202,7 +202,7 @@ def _begin(notice: Notice, transport: SyslogTransport, rules: Alerting) -> bytes
     return f"<{number}>1 {notice.at} {host} egressd - {notice.kind.value} ".encode()
 
 
-def _values(notice: Notice, dropped: int) -> Values:
+def _values(notice: Notice, dropped: int, rules: Alerting) -> Values:
     condition = notice.alert.condition
     found = {
         "notice": notice.id,
@@ -212,6 +212,7 @@ def _values(notice: Notice, dropped: int) -> Values:
         "reason": condition.reason or "",
         "blame": condition.blame.value if condition.blame else "",
         "blame_confidence": condition.blame_confidence.value if condition.blame_confidence else "",
+        "site": rules.site,
         "dropped": str(dropped) if dropped else "",
     }
     return {name: scrub(text, _LONGEST_VALUE) for name, text in found.items() if text}

@@ -50,6 +50,17 @@ def test_a_message_has_facts_advice_evidence_and_targets() -> None:
     assert "dropped" not in text
 
 
+def test_a_site_is_named_where_it_says_more_than_the_host() -> None:
+    """A site is a line of one notice and in the title of several; one that is the host's name is neither."""
+    oslo = replace(RULES, labels=(("site", "oslo-1"),))
+    assert "Site: oslo-1\nSeen from: bridge-1:10980, appliance-1\n" in section_text(notice(), rules=oslo)
+    digest = section_text(notice(), notice(NoticeKind.CLOSED), rules=oslo)
+    assert digest.startswith("CRITICAL: 2 notifications on bridge-1:10980 at oslo-1: ")
+    assert "Site:" not in digest
+    same = replace(RULES, labels=(("site", "bridge-1"),))
+    assert "Site:" not in section_text(notice(), rules=same)
+
+
 def test_a_message_says_how_sure_it_is_who_did_it() -> None:
     """What happened and who did it are two claims; what would decide comes with the second."""
     about = alert(condition=DOUBTED)

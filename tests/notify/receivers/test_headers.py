@@ -98,6 +98,15 @@ def test_an_entry_of_the_journal_can_be_searched() -> None:
     assert "4 notifications before this one were dropped" in fields["MESSAGE"]
 
 
+def test_records_have_the_site() -> None:
+    """The site is a field of the journal and a value of syslog, escaped as any other."""
+    message = message_of(notice(), rules=replace(RULES, labels=(("site", 'Oslo "1"'),)))
+    assert dict(parse_entry(journal_entry(message)))["EGRESSD_SITE"] == 'Oslo "1"'
+    found = SYSLOG.fullmatch(syslog_messages(message, dataclasses.replace(UDP, protocol="tcp"))[0])
+    assert found is not None
+    assert rb'site="Oslo \"1\""' in found[5]
+
+
 def test_syslog_has_a_header_and_data() -> None:
     """A syslog message has time, host, program, kind and structured data with escaped values."""
     single = notice(about=alert(condition=replace(CAUSE, id=HOSTILE[2])))
