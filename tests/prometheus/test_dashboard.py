@@ -1,63 +1,106 @@
-"""The dashboard keeps the linter's rules, asks for what exists, and its links lead to pages of the daemon."""
+"""The dashboards keep the linter's rules, ask for what exists, and link to pages that there are."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
+from multidict import MultiDict
+from yarl import URL
 
 from egressd.model.verdict import Outcome
+from egressd.web.status.filters import page_query
 from tests.prometheus.expressions import (
-    DASHBOARD,
+    DASHBOARDS,
+    FLEET,
+    OVERVIEW,
+    Json,
+    asked,
+    data_links,
     metrics_in,
     panels,
     shown_annotations,
     variable_queries,
 )
 
-VARIABLES = {one["name"]: one for one in DASHBOARD["templating"]["list"]}
-BUILT_IN = {"__rate_interval", "__range"}
-EACH_PANEL = pytest.mark.parametrize("panel", panels(), ids=lambda one: one["title"])
+DOCS = Path(__file__).parents[2] / "docs"
+COPY = "https://docs.corp.example/egressd/"
+BUILT_IN = {"__rate_interval", "__range", "__url_time_range"}
+REQUIRED = {"egressd-overview": {"job", "instance"}, "egressd-fleet": {"job", "site"}}
+"""What the selectors of a dashboard name."""
+EACH_BOARD = pytest.mark.parametrize("board", DASHBOARDS, ids=lambda one: one["uid"])
+EACH_PANEL = pytest.mark.parametrize(
+    ("board", "panel"),
+    [
+        pytest.param(board, panel, id=f"{board['uid']}: {panel['title']}")
+        for board in DASHBOARDS
+        for panel in panels(board)
+    ],
+)
 
 
-def data_links(panel: dict[str, Any]) -> Iterator[str]:
-    """Yield the addresses that a click in a panel leads to."""
-    yield from (one["url"] for one in panel["fieldConfig"]["defaults"].get("links", ()))
+def variables(board: Json) -> dict[str, Json]:
+    """The variables of a dashboard by name."""
+    return {one["name"]: one for one in board["templating"]["list"]}
 
 
-def test_the_dashboard_keeps_the_linters_rules() -> None:
+def selectors(expression: str) -> Iterator[tuple[str, str]]:
+    """Yield each metric of an expression with what selects its series."""
+    yield from re.findall(r"\b((?:egressd|process|[a-z_]+:egressd)_[a-z_:]+)\{([^}]*)\}", expression)
+
+
+@EACH_BOARD
+def test_a_dashboard_keeps_the_linters_rules(board: Json) -> None:
     """It has one data source variable, variables that refresh, and is not editable."""
-    labels = [one["label"] for one in VARIABLES.values() if one["type"] == "datasource"]
+    labels = [one["label"] for one in variables(board).values() if one["type"] == "datasource"]
     assert labels == ["Data Source"]
-    assert DASHBOARD["editable"] is False
-    assert DASHBOARD["id"] is None
-    assert DASHBOARD["uid"] == "egressd-overview"
-    assert DASHBOARD["tags"] == ["egressd"]
-    assert "__inputs" not in DASHBOARD
-    for name in ("job", "instance", "source"):
-        one = VARIABLES[name]
+    assert board["editable"] is False
+    assert board["id"] is None
+    assert board["tags"] == ["egressd"]
+    assert "__inputs" not in board
+    for name in REQUIRED[board["uid"]]:
+        one = variables(board)[name]
         assert (one["label"], one["multi"], one["allValue"], one["refresh"]) == (name, True, ".+", 2)
         assert one["datasource"]["uid"] == "${datasource}"
 
 
+def test_dashboards_are_told_apart() -> None:
+    """Each has an id and a title of its own, and both are of one schema."""
+    assert {one["uid"] for one in DASHBOARDS} == set(REQUIRED)
+    assert len({one["title"] for one in DASHBOARDS}) == len(DASHBOARDS)
+    assert len({one["schemaVersion"] for one in DASHBOARDS}) == 1
+
+
 def test_endpoints_of_ones_own_are_shown_for_all_products() -> None:
     """A target of no profile has an empty label, which the value for All has to match."""
-    assert re.fullmatch(VARIABLES["profile"]["allValue"], "")
+    assert re.fullmatch(variables(OVERVIEW)["profile"]["allValue"], "")
 
 
-def test_every_variable_exists_and_is_used() -> None:
+def test_the_fleet_asks_for_what_fails_only() -> None:
+    """All endpoints are those in the list, which holds what fails: no query reads what works everywhere."""
+    one = variables(FLEET)["host"]
+    assert one["allValue"] is None
+    assert one["query"]["query"].startswith("label_values(site_target:egressd_failure:reason{")
+    for expression in asked(FLEET):
+        for metric, selector in selectors(expression):
+            if metric == "site_target:egressd_target_up:min":
+                assert 'host=~"$host"' in selector
+
+
+@EACH_BOARD
+def test_every_variable_exists_and_is_used(board: Json) -> None:
     """No expression, query, title or link names a variable that is not there, and none is idle."""
-    text = json.dumps([DASHBOARD["panels"], DASHBOARD["annotations"], variable_queries()])
-    named = set(re.findall(r"\$\{?(\w+)", text)) - {"__data", "__field"}
-    assert named == {*VARIABLES, *BUILT_IN}
+    text = json.dumps([board["panels"], board["annotations"], variable_queries(board)])
+    named = set(re.findall(r"\$\{?([a-z_]\w+)", text)) - {"__data", "__field", "__value"}
+    assert named - BUILT_IN == set(variables(board))
 
 
 @EACH_PANEL
-def test_a_panel_keeps_the_linters_rules(panel: dict[str, Any]) -> None:
-    """Every panel has title, description, unit, data source variable, and selectors by job and instance."""
+def test_a_panel_keeps_the_linters_rules(board: Json, panel: Json) -> None:
+    """Every panel has title, description, unit, data source variable, and selectors by what the rows are."""
     assert panel["title"]
     assert panel["description"].endswith(".")
     assert panel["fieldConfig"]["defaults"]["unit"]
@@ -66,48 +109,112 @@ def test_a_panel_keeps_the_linters_rules(panel: dict[str, Any]) -> None:
     assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
     for target in panel["targets"]:
         assert target["datasource"]["uid"] == "${datasource}"
-        selectors = re.findall(r"(?:egressd|process)_[a-z_]+\{([^}]*)\}", target["expr"])
-        assert len(selectors) == len(metrics_in(target["expr"]) - {"vector"}) or len(selectors) > 1
-        assert all('job=~"$job"' in one and 'instance=~"$instance"' in one for one in selectors)
+        own = {name for name in metrics_in(target["expr"]) if "egressd" in name or "process" in name}
+        assert own == {metric for metric, _ in selectors(target["expr"])}
         for function, window in re.findall(r"(\w+)\([^[\]()]*\[([^]]*)\]", target["expr"]):
             assert window == ("$__range" if function.endswith("_over_time") else "$__rate_interval")
 
 
 @EACH_PANEL
-def test_what_is_about_targets_can_be_narrowed_to_a_source(panel: dict[str, Any]) -> None:
+def test_a_panel_shows_what_the_variables_choose(board: Json, panel: Json) -> None:
+    """Series are selected by job and, as the dashboard is of hosts or of sites, by instance or site."""
+    for target in panel["targets"]:
+        for metric, selector in selectors(target["expr"]):
+            assert 'job=~"$job"' in selector
+            if board is OVERVIEW:
+                assert 'instance=~"$instance"' in selector
+            elif metric.startswith("site") or metric == "egressd_site_info":
+                assert 'site=~"$site"' in selector
+
+
+@EACH_PANEL
+def test_what_is_about_targets_can_be_narrowed_to_a_source(board: Json, panel: Json) -> None:
     """Each metric that has a label `source` is selected by the variable."""
     for target in panel["targets"]:
-        for metric, selector in re.findall(r"(egressd_target_[a-z_]+)\{([^}]*)\}", target["expr"]):
-            if metric != "egressd_target_info":
+        for metric, selector in selectors(target["expr"]):
+            if board is OVERVIEW and metric.startswith("egressd_target_") and metric != "egressd_target_info":
                 assert 'source=~"$source"' in selector
 
 
 @EACH_PANEL
-def test_links_of_a_panel_lead_to_the_daemon(panel: dict[str, Any]) -> None:
-    """A click leads to the status page of the host in the row, or to the page of the reason in it."""
+def test_links_to_a_status_page_ask_for_what_it_knows(board: Json, panel: Json) -> None:
+    """A click leads to the page of the host in the row, filtered, or to the page of the reason."""
+    del board
     for url in data_links(panel):
-        path = re.fullmatch(r"\$\{scheme\}://\$\{__(?:data\.fields|field\.labels)\.instance\}(/.*)", url)
-        assert path is not None, url
-        assert path[1] in {"/", "/reasons/${__data.fields.reason}"}
+        found = re.fullmatch(
+            r"\$\{scheme\}://\$\{__(?:data\.fields|field\.labels)\.instance\}\$\{port\}(/.*)", url
+        )
+        if found is None:
+            assert url.startswith(("/d/", COPY))
+        elif found[1] != "/reasons/${__data.fields.reason}":
+            address = URL(found[1].replace("${", "").replace("}", ""))
+            query = page_query(MultiDict(address.query))
+            assert address.path == "/"
+            assert {"q": query.search, "state": query.state} == {"q": "", "state": "", **address.query}
+            assert address.fragment == ("targets" if address.query else "")
+
+
+@EACH_PANEL
+def test_links_to_a_dashboard_set_variables_that_it_has(board: Json, panel: Json) -> None:
+    """A drill-down leads to a dashboard that is shipped, and hands over what it can take."""
+    del board
+    shipped = {one["uid"]: set(variables(one)) for one in DASHBOARDS}
+    for url in data_links(panel):
+        if url.startswith("/d/"):
+            uid, _, query = url.removeprefix("/d/").partition("?")
+            handed = set(re.findall(r"var-([a-z]+)=", query)) | set(
+                re.findall(r"\$\{(\w+):queryparam\}", query)
+            )
+            assert {"datasource", "job"} <= handed <= shipped[uid]
+            assert "${__url_time_range}" in query
+
+
+@EACH_PANEL
+def test_links_to_documents_lead_to_a_heading(board: Json, panel: Json) -> None:
+    """What a panel calls a document is one of the manual."""
+    del board
+    for url in data_links(panel):
+        if url.startswith(COPY):
+            page, _, anchor = url.removeprefix(COPY).partition("#")
+            text = (DOCS / page).read_text(encoding="utf-8")
+            assert not anchor or (
+                anchor == "${__data.fields.reason}" and '<a id="tls_reset_after_hello">' in text
+            )
 
 
 def test_where_something_fails_a_click_leads_on() -> None:
-    """Findings, failures, timelines, certificates and hosts have a link to the status page."""
-    linked = {one["title"] for one in panels() if list(data_links(one))}
+    """Findings, failures, timelines, certificates, hosts and sites have a link."""
+    linked = {one["title"] for board in DASHBOARDS for one in panels(board) if list(data_links(one))}
     assert linked >= {
         "Confirmed findings",
         "Failing targets",
         "What was out of reach",
         "Every target",
         "Certificates that end soonest",
+        "What the fleet's alerts say",
+        "Every site by state",
         "Hosts",
-        "When it began",
+        "Endpoint by site",
+        "Sites over time",
+        "When each began",
     }
+
+
+def test_each_dashboard_leads_to_the_other() -> None:
+    """From one host to the fleet and back."""
+    for board, other in ((OVERVIEW, FLEET), (FLEET, OVERVIEW)):
+        assert f"/d/{other['uid']}" in {one["url"] for one in board["links"]}
+
+
+def test_nothing_is_told_twice() -> None:
+    """No panel stands in both dashboards."""
+    titles = [{one["title"] for one in panels(board)} for board in DASHBOARDS]
+    assert titles[0] & titles[1] == set()
 
 
 def test_every_outcome_has_a_colour_in_the_timelines() -> None:
     """A state that is drawn has a name, and no two states share a colour."""
-    for panel in panels():
+    for panel in panels(OVERVIEW):
         for mapping in panel["fieldConfig"]["defaults"]["mappings"]:
             states = {one["text"]: one["color"] for one in mapping["options"].values()}
             assert set(states) == set(Outcome)
@@ -117,18 +224,26 @@ def test_every_outcome_has_a_colour_in_the_timelines() -> None:
                 assert drawn in panel["targets"][0]["expr"]
 
 
-def test_alerts_findings_and_maintenance_are_annotations() -> None:
-    """What happened is drawn into every graph, by job and instance."""
-    assert {one["name"] for one in shown_annotations()} == {"Alerts", "Findings", "Maintenance"}
-    for one in shown_annotations():
-        assert 'job=~"$job", instance=~"$instance"' in one["expr"]
-        assert one["enable"] is True
+def test_what_happened_is_drawn_into_every_graph() -> None:
+    """Alerts, findings and maintenance of a host, and the alerts of the fleet, are annotations."""
+    names = {board["uid"]: {one["name"] for one in shown_annotations(board)} for board in DASHBOARDS}
+    assert names == {
+        "egressd-overview": {"Alerts", "Findings", "Maintenance"},
+        "egressd-fleet": {"Alerts of the fleet"},
+    }
+    for board in DASHBOARDS:
+        for one in shown_annotations(board):
+            assert 'job=~"$job"' in one["expr"]
+            assert ('instance=~"$instance"' in one["expr"]) == (board is OVERVIEW)
+            assert one["enable"] is True
 
 
-def test_panels_do_not_overlap() -> None:
+@EACH_BOARD
+def test_panels_do_not_overlap(board: Json) -> None:
     """No two panels overlap on the 24-column grid."""
     taken: set[tuple[int, int]] = set()
-    for one in DASHBOARD["panels"]:
+    every = [*board["panels"], *(inner for one in board["panels"] for inner in one.get("panels", ()))]
+    for one in every:
         place = one["gridPos"]
         assert place["x"] + place["w"] <= 24
         cells = {
@@ -138,4 +253,4 @@ def test_panels_do_not_overlap() -> None:
         }
         assert not cells & taken, one["title"]
         taken |= cells
-    assert len({one["id"] for one in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    assert len({one["id"] for one in every}) == len(every)

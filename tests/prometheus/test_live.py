@@ -26,7 +26,7 @@ import yaml
 from tests.pausing_loop import with_long_timeouts
 from tests.ports import free_port
 from tests.prometheus.conftest import CONFIG, RULES
-from tests.prometheus.expressions import panels, shown_annotations
+from tests.prometheus.expressions import DASHBOARDS, panels, shown_annotations
 
 pytestmark = [
     pytest.mark.skipif(
@@ -129,9 +129,11 @@ def write_prometheus_config(folder: Path, daemon: str) -> None:
     """Write the shipped scrape job and rules, with `for` in seconds instead of minutes."""
     for path in RULES:
         text = path.read_text(encoding="utf-8")
-        (folder / path.name).write_text(re.sub(r"(for: )\d+[mh]", r"\g<1>2s", text))
+        text = re.sub(r"^( +interval: )\d+[ms]", r"\g<1>1s", text, flags=re.MULTILINE)
+        (folder / path.name).write_text(re.sub(r"(for: )\d+[mhs]", r"\g<1>2s", text))
     document = yaml.safe_load((CONFIG / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     del document["alerting"]
+    document["rule_files"] = [path.name for path in RULES]
     (job,) = document["scrape_configs"]
     job |= {
         "scrape_interval": "3s",
@@ -232,6 +234,9 @@ QUIET = {
     "Clock of the host": "the clock is not known yet",
     "Notifications": "there are no receivers",
     "Wildcards and their samples": "there are no wildcards",
+    "What the fleet's alerts say": "there is one site",
+    "Silent sites": "the site reports",
+    "Map of sites": "it has no coordinates",
 }
 """Panels that may be empty in this setup, and why."""
 
@@ -239,22 +244,27 @@ QUIET = {
 def filled(expression: str) -> str:
     """Put what Grafana puts where everything is chosen in place of the variables."""
     text = expression.replace("$__rate_interval", "1m").replace("$__range", "10m")
-    return re.sub(r"\$(job|instance|source|target)", ".+", text).replace("$profile", ".*")
+    return re.sub(r"\$(job|instance|source|target|site|host|need)", ".+", text).replace("$profile", ".*")
 
 
 def empty_panels(live: LiveSetup) -> set[str]:
-    """Ask Prometheus each expression of the dashboard; return the panels of which one has no answer."""
-    expressions = [(panel["title"], target["expr"]) for panel in panels() for target in panel["targets"]]
+    """Ask Prometheus each expression of the dashboards; return the panels of which one has no answer."""
+    shown = [panel for board in DASHBOARDS for panel in panels(board)]
+    expressions = [(panel["title"], target["expr"]) for panel in shown for target in panel["targets"]]
     return {title for title, one in expressions if not live.ask(filled(one))}
 
 
 def test_every_panel_and_annotation_is_answered(live: LiveSetup) -> None:
-    """Prometheus takes each expression of the dashboard; with a fault every panel has data but the quiet."""
+    """Prometheus takes each expression of the dashboards; with a fault every panel has data but the quiet."""
     live.fault("on tls_reset=m*")
     until(lambda: live.firing("EgressCause"), "a finding")
     until(lambda: empty_panels(live) <= set(QUIET), "every panel has data")
-    for one in shown_annotations():
-        assert bool(live.ask(filled(one["expr"]))) or one["name"] == "Maintenance"
+    for board in DASHBOARDS:
+        for one in shown_annotations(board):
+            assert bool(live.ask(filled(one["expr"]))) or one["name"] in {
+                "Maintenance",
+                "Alerts of the fleet",
+            }
     live.fault("off")
     until(lambda: not live.firing("EgressCause", "EgressTargetUnreachable"), "it resolves")
 
