@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from egressd.config import Flags, load_settings
 from egressd.model.verdict import Outcome
 from tests.fleet.files import (
     AGENT,
     CENTRAL,
     FLEET,
+    PASSWORD,
     collector_job,
     document,
     flags,
@@ -21,10 +24,10 @@ from tests.fleet.files import (
     keep_lists,
     kept_names,
 )
-from tests.prometheus.conftest import RULES, needs_promtool, promtool
-from tests.prometheus.expressions import exposed
+from tests.prometheus.conftest import CONFIG, RULES, needs_promtool, promtool
+from tests.prometheus.expressions import exposed, metrics_in, rules
 
-PROMISED = {"egressd_site_info", "egressd_target_failing_since_timestamp_seconds"}
+PROMETHEUS = CONFIG / "prometheus"
 MANUAL = Path(__file__).parents[2] / "docs" / "fleet.md"
 
 
@@ -82,7 +85,7 @@ def test_the_manual_has_the_keep_list() -> None:
 
 def test_what_is_kept_is_exposed() -> None:
     """Each name of the list is a series that egressd or Prometheus has, and most series are left out."""
-    assert kept_names() - exposed() <= {"up", *PROMISED}
+    assert kept_names() - exposed() == {"up"}
     assert len([name for name in exposed() if is_kept(name)]) < len(exposed()) / 2
 
 
@@ -110,6 +113,18 @@ def test_every_site_says_site_and_instance() -> None:
     given = {one["key"]: one["value"] for one in processors["resource/instance"]["attributes"]}
     given |= {one["key"]: one["value"] for one in processors["attributes/site"]["actions"]}
     assert given == {"service.instance.id": group["labels"]["instance"], "site": group["labels"]["site"]}
+
+
+def test_egressd_at_a_site_is_called_what_its_agent_calls_it(tmp_path: Path) -> None:
+    """The example of a site's configuration loads, with the labels that its agent gives it."""
+    (tmp_path / "am-password").write_text(PASSWORD, encoding="utf-8")
+    path = tmp_path / "egressd.yml"
+    text = (FLEET / "egressd.yml").read_text(encoding="utf-8")
+    path.write_text(text.replace("/etc/egressd/", f"{tmp_path}/"), encoding="utf-8")
+    settings = load_settings(path, Flags())
+    (group,) = document(f"{AGENT}.yml")["scrape_configs"][0]["static_configs"]
+    assert settings.site == group["labels"]["site"]
+    assert settings.alerting.instance == group["labels"]["instance"]
 
 
 def test_the_job_is_egressd_everywhere() -> None:
@@ -169,3 +184,40 @@ def test_the_manual_names_every_file() -> None:
     text = (FLEET / "README.md").read_text(encoding="utf-8")
     missing = [path.name for path in FLEET.iterdir() if path.name != "README.md" and path.name not in text]
     assert missing == []
+
+
+def series_of(expression: str) -> set[str]:
+    """Return the series that an expression reads, through the recordings, of which some read themselves."""
+    recorded = {one["record"]: one["expr"] for one in rules() if "record" in one}
+    found, waiting = set[str](), metrics_in(expression)
+    while waiting - found:
+        name = (waiting - found).pop()
+        found.add(name)
+        waiting |= metrics_in(recorded.get(name, ""))
+    return found - {*recorded}
+
+
+def reads_kept_series_only(rule: dict[str, Any]) -> bool:
+    """Whether a rule works with the list; that of a daemon without a sweep has a part that does not."""
+    return series_of(rule["expr"]) <= {*kept_names(), "process_start_time_seconds"}
+
+
+def alerts_of(path: Path) -> list[dict[str, Any]]:
+    """Return the alerting rules of a file."""
+    groups = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    return [one for group in groups for one in group["rules"] if "alert" in one]
+
+
+def test_the_manual_names_the_alerts_that_work_with_the_list() -> None:
+    """Alerts on single hosts that read only kept series are named, and no others."""
+    text = MANUAL.read_text(encoding="utf-8").partition("these work with it:")[2].partition("The others")[0]
+    alerts = [one for one in alerts_of(PROMETHEUS / "egressd-alerts.yml") if one["expr"] != "vector(1)"]
+    silent = {one["alert"] for one in alerts if not reads_kept_series_only(one)}
+    assert {*re.findall(r"`(Egress\w+)`", text)} == {one["alert"] for one in alerts} - silent
+
+
+def test_every_alert_of_the_fleet_works_with_the_list() -> None:
+    """No rule of the fleet reads a series that the centre does not have."""
+    alerts = alerts_of(PROMETHEUS / "egressd-fleet-alerts.yml")
+    assert alerts
+    assert [one["alert"] for one in alerts if not reads_kept_series_only(one)] == []
