@@ -10,7 +10,7 @@ UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 _DURATION = r"(\d+)(ms|s|m|h)\b"
 PATIENCE = 12.0
 """By how much `for` is divided at most: probes take as long as ever, and rules wait until they are judged."""
-_KEYS = r"(?:for|keep_firing_for|group_wait|group_interval|repeat_interval|scrape_interval|scrape_timeout)"
+_KEYS = r"(?:for|keep_firing_for|interval|(?:group|repeat|scrape)_interval|group_wait|scrape_timeout)"
 _WHERE = re.compile(rf"(\b{_KEYS}: |\[|\boffset ){_DURATION}")
 """Durations are values of these keys, and the ranges of expressions."""
 
