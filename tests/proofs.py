@@ -23,6 +23,7 @@ SINGLE = {
     "proxy_arc_denied": "tests/lab/test_arc_gateway.py::test_a_name_that_the_gateway_does_not_forward",
     "proxy_arc_failed": "tests/lab/test_arc_gateway.py::test_an_agent_that_opens_no_tunnel",
     "dns_private_link_unexpected": "tests/lab/test_across_names.py::test_unexpected_private_endpoint",
+    "site_change_correlated": "tests/lab/test_fleet.py::test_a_rule_that_is_rolled_out",
     "dns_derived_name_absent": "tests/lab/test_across_names.py::test_absent_derived_name",
 }
 """Tests that are in no table."""

@@ -18,6 +18,7 @@ from egressd.fleet import (
     site_state,
 )
 from egressd.fleet import judge_fleet as judge_all
+from egressd.model.endpoint import Expect
 from egressd.model.observation import Failure, Timestamp
 from egressd.model.recording import Trail
 from egressd.model.verdict import Sweep
@@ -39,7 +40,7 @@ from tests.attribution.recordings import (
 from tests.laws.worlds import mapped
 
 SERVICE, ADDRESS = "management.azure.com", "192.88.99.10"
-OTHER, OTHER_ADDRESS = "login.microsoftonline.com", "192.88.99.20"
+OTHER = "login.microsoftonline.com"
 PLACE = f"{SERVICE}:443"
 WORKS = "works"
 CENTRAL_PROXY = "http://192.88.99.200:3128"
@@ -64,7 +65,7 @@ def trails_of(host: str, address: str, way: str, proxy: str = CENTRAL_PROXY) -> 
         "silent": trail(found, tcp(Failure.TIMEOUT, address=address)),
         "refused": trail(found, tcp(Failure.REFUSED, address=address)),
         "reset": trail(*start, tls(Failure.RESET, sni=host)),
-        "denied inside": trail(*start, tls(sni=host), http(403, body="Public network access is disabled")),
+        "denied inside": trail(*start, tls(sni=host), http(500)),
         "inspected": trail(*start, tls(Failure.VERIFY, sni=host, code=20, about=private, chain=forged)),
         "absent": trail(dns(name=host, failure=Failure.NXDOMAIN, rcode="NXDOMAIN", soa=True)),
         "prohibited": trail(found, tcp(Failure.UNREACHABLE, address=address, errno=113, error=hop)),
@@ -88,13 +89,14 @@ def sweep(
 ) -> Sweep:
     """Return a judged sweep of a site, `at` minutes; `clock`: the seconds that its clock lacks."""
     made = Site(clock_offset=clock)
-    for name in hosts:
-        where = address if name == hosts[0] else OTHER_ADDRESS
+    for number, name in enumerate(hosts):
+        where = address if number == 0 else f"192.88.99.{19 + number}"
         way = (ways or {}).get(name, WORKS)
         made.add(
             *trails_of(name, where, way, proxy),
             host=name,
             owned=owned,
+            expect=Expect(status=(200,)),
             via_proxy=way.startswith(("proxy", "by")),
         )
     when = stamp(datetime.fromisoformat(minute(at)) - timedelta(seconds=clock))
