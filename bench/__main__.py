@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bench import compare, daemon, hold, scale, today
+from bench.fleet import __main__ as fleet
 from bench.goals import print_goals
 from bench.network import EXPORTER, bench_network
 
@@ -22,7 +23,7 @@ def main() -> None:
             *scale.measure(namespace),
         )
         today.measure(namespace)
-    print_goals(figures)
+    print_goals((*figures, *fleet.measure()))
 
 
 if __name__ == "__main__":
