@@ -107,6 +107,10 @@ class RunningFleet:
         shown = [tuple(sorted(one.items())) for one in self.amtool()]
         return [one for one in self.amtool("--inhibited") if tuple(sorted(one.items())) not in shown]
 
+    def telling(self) -> set[str]:
+        """Return the hosts with an alert of their own, inhibited or not."""
+        return about_hosts([*self.amtool(), *self.amtool("--inhibited")])
+
     def let_groups_pass(self, name: str) -> None:
         """Wait until whatever Alertmanager has by now has been notified: until a page that comes later is."""
         labels = {"alertname": CANARY, "site": name, "severity": "critical"}
@@ -174,8 +178,8 @@ def running_fleet(folder: Path) -> Iterator[RunningFleet]:
         yield RunningFleet(fleet=fleet, peers=(first, second), webhook=webhook, prometheus=address)
 
 
-def about_sites(found: list[Labels]) -> set[str]:
-    """Return the sites that have an alert of their own."""
+def about_hosts(found: list[Labels]) -> set[str]:
+    """Return the hosts that have an alert of their own."""
     return {one["instance"] for one in found if one["alertname"] in PER_SITE}
 
 
@@ -183,12 +187,12 @@ def see_outage(run: RunningFleet, observed: Observed) -> None:
     """Have a service fail for all sites, and come back."""
     every = [one.name for one in run.fleet.sites]
     fault = run.fleet.break_host(HOSTS[0], every, "tls_reset_after_hello")
-    until(lambda: len(about_sites(run.amtool("--inhibited"))) == SITES, lambda: run.amtool("--inhibited"))
+    until(lambda: len(run.telling()) == SITES, run.telling)
     run.let_groups_pass("during the outage")
     observed.outage_pages = run.pages()
     observed.outage_inhibited, observed.outage_shown = run.inhibited(), run.amtool()
     fault.end = time.time()
-    until(lambda: not about_sites(run.amtool("--inhibited")), lambda: run.amtool("--inhibited"))
+    until(lambda: not run.telling(), run.telling)
     until(lambda: not run.says('ALERTS{alertname=~"EgressFleet.+|EgressS.+|EgressR.+"}'), run.amtool)
     run.let_groups_pass("after the outage")
     observed.late_pages = run.pages()[len(observed.outage_pages) :]
@@ -225,8 +229,8 @@ def test_an_outage_of_fifty_sites_is_one_page(observed: Observed) -> None:
 
 def test_amtool_shows_what_each_site_says_as_inhibited(observed: Observed) -> None:
     """All fifty sites have their alerts, of egressd or of the rules, target or finding; all are inhibited."""
-    assert len(about_sites(observed.outage_inhibited)) == SITES
-    assert about_sites(observed.outage_shown) == set()
+    assert len(about_hosts(observed.outage_inhibited)) == SITES
+    assert about_hosts(observed.outage_shown) == set()
     kinds = {(one["alertname"], one.get("sent_by", "")) for one in observed.outage_inhibited}
     assert kinds == {(name, by) for name in PER_SITE for by in ("", "egressd")}
 

@@ -59,7 +59,7 @@ NUMBERS: dict[str, tuple[int | Fraction, ...]] = {
     "endpoint:egressd_failing_since_timestamp_seconds:median": (Fraction("0.5"),),
     "endpoint:egressd_sites_together:count": (thresholds.TOGETHER,),
     "endpoint:egressd_service_down:sites": (thresholds.LEAST_SITES, *share(thresholds.MOST)) * 3,
-    "instance_target:egressd_failing_since_timestamp_seconds:recent": (thresholds.ROLLOUT, 1, SETTLED),
+    "instance_target:egressd_failing_since_timestamp_seconds:recent": (thresholds.ROLLOUT, 1, 1, SETTLED),
     "endpoint:egressd_sites_recent_together:count": (Fraction("0.5"), thresholds.TOGETHER),
     "endpoint:egressd_rule_rollout:sites": (
         thresholds.LEAST_ROLLOUT,
