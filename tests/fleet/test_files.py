@@ -25,7 +25,8 @@ from tests.fleet.files import (
     kept_names,
 )
 from tests.prometheus.conftest import CONFIG, RULES, needs_promtool, promtool
-from tests.prometheus.expressions import exposed, metrics_in, rules
+from tests.prometheus.expressions import FLEET as DASHBOARD
+from tests.prometheus.expressions import asked, exposed, metrics_in, rules
 
 PROMETHEUS = CONFIG / "prometheus"
 MANUAL = Path(__file__).parents[2] / "docs" / "fleet.md"
@@ -221,3 +222,9 @@ def test_every_alert_of_the_fleet_works_with_the_list() -> None:
     alerts = alerts_of(PROMETHEUS / "egressd-fleet-alerts.yml")
     assert alerts
     assert [one["alert"] for one in alerts if not reads_kept_series_only(one)] == []
+
+
+def test_the_fleets_dashboard_works_with_the_list() -> None:
+    """No panel reads a series that the centre does not have."""
+    made = {"ALERTS", "ALERTS_FOR_STATE"}
+    assert [one for one in asked(DASHBOARD) if not series_of(one) <= kept_names() | made] == []

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+
+from egressd.model.verdict import Outcome
 
 MINUTES = 120
 """How long the fleet is seen, with a sample each minute; the last is at `MINUTES`."""
@@ -48,6 +51,8 @@ class Host:
     maintenance_from: int = MINUTES + 1
     silent_from: int = MINUTES + 1
     coordinates: str = ""
+    outcomes: tuple[Outcome, ...] = (Outcome.UNKNOWN,)
+    """The outcomes that have series: the centre of a fleet keeps one, a Prometheus beside egressd all."""
 
     def series(self) -> Iterator[dict[str, str]]:
         """Yield what its egressd exposes and Prometheus adds."""
@@ -70,9 +75,10 @@ class Host:
             "egressd_target_info", f'{own}, {attributes}, need="{need}", profiles=""', lambda _: 1
         )
         seen = f'{own}, source="default"'
-        unknown = f'{seen}, egressd_target_outcome="unknown"'
-        yield self._one("egressd_target_outcome", unknown, lambda _: int(self.unknown))
         failure = self.failing.get(name)
+        for outcome in self.outcomes:
+            labels = f'{seen}, egressd_target_outcome="{outcome}"'
+            yield self._one("egressd_target_outcome", labels, partial(self._is, failure, outcome))
         yield self._one(
             "egressd_target_up",
             seen,
@@ -87,6 +93,11 @@ class Host:
                 seen,
                 lambda at: since * 60 if at >= since else None,
             )
+
+    def _is(self, failure: Failure | None, outcome: Outcome, at: int) -> int:
+        fails = failure is not None and at >= failure.since
+        found = Outcome.UNKNOWN if self.unknown else Outcome.BLOCKED if fails else Outcome.OK
+        return int(outcome is found)
 
     def _one(self, name: str, labels: str, value: Callable[[int], float | None]) -> dict[str, str]:
         values = (value(at) if at < self.silent_from else None for at in range(MINUTES + 1))
@@ -110,7 +121,11 @@ FLEET_HOSTS = (
         coordinates=', latitude="59.9", longitude="10.7"',
     ),
     Host(site="oslo-1", instance="oslo-b"),
-    Host(site="bergen-1", failing={"mcr": failure("tls_reset_after_hello", "firewall_l7", since=40)}),
+    Host(
+        site="bergen-1",
+        failing={"mcr": failure("tls_reset_after_hello", "firewall_l7", since=40)},
+        outcomes=tuple(Outcome),
+    ),
     Host(
         site="stavanger-1",
         targets=("his",),

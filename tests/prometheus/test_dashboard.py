@@ -217,10 +217,11 @@ def test_every_outcome_has_a_colour_in_the_timelines() -> None:
     for panel in panels(OVERVIEW):
         for mapping in panel["fieldConfig"]["defaults"]["mappings"]:
             states = {one["text"]: one["color"] for one in mapping["options"].values()}
-            assert set(states) == set(Outcome)
+            assert set(states) == {*Outcome, "fails"}
             assert len(set(states.values())) == len(states)
             for value, one in mapping["options"].items():
                 drawn = f'egressd_target_outcome="{one["text"]}"}} * {value}'
+                drawn = drawn if one["text"] != "fails" else f'source=~"$source"}}) * {value}'
                 assert drawn in panel["targets"][0]["expr"]
 
 

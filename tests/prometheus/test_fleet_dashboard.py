@@ -15,12 +15,14 @@ import pytest
 import yaml
 
 from tests.prometheus.conftest import CONFIG, needs_promtool
-from tests.prometheus.expressions import FLEET, asked, data_links, panels, shown_annotations
+from tests.prometheus.expressions import FLEET, OVERVIEW, asked, data_links, panels, shown_annotations
 from tests.prometheus.synthetic_fleet import EVERYWHERE, FLEET_HOSTS, MINUTES, SERVICES
 
 pytestmark = needs_promtool
 RULE_FILES = sorted((CONFIG / "prometheus").glob("egressd-fleet-*.yml"))
 PANELS = {one["title"]: one for one in panels(FLEET)}
+(EVERY_TARGET,) = (one for one in panels(OVERVIEW) if one["title"] == "Every target")
+OF_ONE_HOST = EVERY_TARGET["targets"][0]["expr"]
 EARLIER = 50
 """A minute at which only some of it has begun."""
 STATES = {
@@ -65,7 +67,7 @@ def code_of(site: str) -> int:
 def filled(expression: str, *, site: str = ".+", need: str = ".+") -> str:
     """Put in what Grafana puts where everything is chosen but what is given."""
     text = expression.replace("$__range", "2h").replace("$site", site).replace("$need", need)
-    return text.replace("$job", ".+").replace("$host", ".+")
+    return re.sub(r"\$(job|host|instance|source)", ".+", text).replace("$profile", ".*")
 
 
 def read(text: str) -> Answer:
@@ -89,7 +91,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Answer what a dashboard asks: all at once, at the end and earlier, for all sites and for one."""
     questions = [
         (filled(one, **chosen), minute)
-        for one in [*asked(FLEET), "site:egressd_state:code"]
+        for one in [*asked(FLEET), "site:egressd_state:code", OF_ONE_HOST]
         for minute, chosen in (
             (MINUTES, {}),
             (EARLIER, {}),
@@ -247,6 +249,18 @@ def test_sites_with_coordinates_are_on_the_map(ask: Ask) -> None:
         ("oslo-1", "59.9", "10.7"): code_of("oslo-1"),
         ("molde-1", "62.7", "7.2"): code_of("molde-1"),
     }
+
+
+def test_a_host_looks_the_same_from_the_centre(ask: Ask) -> None:
+    """Where outcomes are left out, as at the centre, what fails is not drawn as ok by the other dashboard."""
+    shown = by(ask(OF_ONE_HOST), "instance", "target")
+    (mapping,) = EVERY_TARGET["fieldConfig"]["defaults"]["mappings"]
+    words = {key: mapping["options"][f"{code:.0f}"]["text"] for key, code in shown.items()}
+    assert words["bergen-1", "mcr"] == "blocked"
+    assert words["bodo-1", "arm"] == "fails"
+    assert {words["gjovik-1", target] for target in EVERYWHERE} == {"unknown"}
+    assert {words["oslo-b", target] for target in EVERYWHERE} == {"ok"}
+    assert {words["bergen-1", target] for target in EVERYWHERE if target != "mcr"} == {"ok"}
 
 
 def test_the_list_of_endpoints_is_what_fails(ask: Ask) -> None:
