@@ -9,7 +9,7 @@ from itertools import groupby
 
 MINUTES = 80
 UP, FAILS, UNKNOWN, ABSENT = "ufn-"
-"""Steps: reached, not reached, without evidence, not there. `u20 f5 u`: up for 20 minutes, failing for 5, up."""
+"""Steps: reached, not reached, without evidence, not there. `u20 f5 u`: up for 20 minutes, down for 5, up."""
 Series = dict[str, str]
 Values = Sequence[float | None]
 
