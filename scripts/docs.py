@@ -18,7 +18,7 @@ from scripts.pages.metrics import render_metrics_page
 from scripts.pages.pictures import pictures
 from scripts.pages.profiles import profile_pages
 from scripts.pages.reason_codes import reason_pages
-from scripts.pages.schema import render_schema, render_stream_schema
+from scripts.pages.schema import render_fleet_schema, render_schema, render_stream_schema
 from tests.proofs import proofs
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +33,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/configuration.md": render_reference,
     "egressd/report/sweep-1.schema.json": render_schema,
     "egressd/report/stream/stream-1.schema.json": render_stream_schema,
+    "egressd/report/fleet/fleet-1.schema.json": render_fleet_schema,
     "egressd/catalog/data/compiled.json": lambda: compile_catalog(load_catalog(DATA)),
     "docs/lab.md": render_lab_page,
     "docs/metrics.md": render_metrics_page,

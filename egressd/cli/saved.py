@@ -186,14 +186,28 @@ def read_saved(file: Path) -> Sweep:
     Raises:
         ReportFileError: it can't be read, or is no report.
     """
+    return judge_saved(file, read_saved_text(file))
+
+
+def judge_saved(file: Path, text: str) -> Sweep:
+    """Judge the text of a saved report. Raises ReportFileError: it is none."""
     from egressd.attribution import judge
     from egressd.bugs import report_bug
-    from egressd.report.bounds import MAX_CHARACTERS
     from egressd.report.saved import from_json
 
     try:
-        return judge(from_json(_read_text(file, limit=MAX_CHARACTERS)), on_bug=report_bug)
-    except (ReportFileError, UsageError) as error:
+        return judge(from_json(text), on_bug=report_bug)
+    except ReportFileError as error:
+        raise ReportFileError(f"cannot read {file} as a report: {error}") from None
+
+
+def read_saved_text(file: Path) -> str:
+    """Read the text of a report, up to one byte beyond what one may have. Raises ReportFileError."""
+    from egressd.report.bounds import MAX_CHARACTERS
+
+    try:
+        return _read_text(file, limit=MAX_CHARACTERS)
+    except UsageError as error:
         raise ReportFileError(f"cannot read {file} as a report: {error}") from None
 
 

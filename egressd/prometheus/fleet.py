@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from egressd.fleet.thresholds import SAME_TIME, SILENT_INTERVALS
+from egressd.fleet.thresholds import SILENT_INTERVALS
 from egressd.fleet.values import Fleet, SiteState, SiteTarget
 from egressd.net.scrub import scrub
+from egressd.planning.pattern import CatalogHosts
+from egressd.prometheus.answer import QuerySample
 from egressd.prometheus.client import PrometheusClient
 from egressd.prometheus.hosts import LONGEST_NAME, HostIndex, HostState, Samples, moment
-from egressd.prometheus.queries import QUERIES
-from egressd.prometheus.targets import TargetReader
+from egressd.prometheus.queries import QUERIES, last_worked_queries
+from egressd.prometheus.targets import TargetReader, failing_since_unknown
 from egressd.wording import name_first, span, stamp
 
 ORIGIN = "prometheus"
+MARGIN = 60.0
+"""Seconds that a sweep and a scrape may be late, as in the recording rules."""
+BY_HAND = 3600.0
+"""Seconds that the results of a host may be old that does not say how often it sweeps, as there."""
+HELD = 90.0
+"""Seconds without a sample after which a site is silent: `for` of EgressSiteSilent."""
 
 
-async def ask_fleet(client: PrometheusClient, *, at: datetime, catalog_hosts: Container[str]) -> Fleet:
+async def ask_fleet(
+    client: PrometheusClient, *, at: datetime, catalog_hosts: CatalogHosts | Collection[str]
+) -> Fleet:
     """Return the sites that a Prometheus knew at a time.
 
     `catalog_hosts` has the hosts that are not the operator's own.
@@ -25,12 +35,16 @@ async def ask_fleet(client: PrometheusClient, *, at: datetime, catalog_hosts: Co
     Raises:
         PrometheusError: it can't be asked.
     """
-    found = {name: await client.query(expression, at=at) for name, expression in QUERIES.items()}
+    found: dict[str, Sequence[QuerySample]] = {
+        name: await client.query(expression, at=at) for name, expression in QUERIES.items()
+    }
+    unsure = failing_since_unknown(found)
+    found["worked"] = [one for text in last_worked_queries(unsure) for one in await client.query(text, at=at)]
     return fleet_of(found, at=at, catalog_hosts=catalog_hosts)
 
 
-def fleet_of(found: Samples, *, at: datetime, catalog_hosts: Container[str]) -> Fleet:
-    """Return the fleet that the answers of `QUERIES` describe."""
+def fleet_of(found: Samples, *, at: datetime, catalog_hosts: CatalogHosts | Collection[str]) -> Fleet:
+    """Return the fleet of the answers of `QUERIES`, and of `worked`: when failing targets last did."""
     index = HostIndex(found)
     targets = TargetReader(found, index, catalog_hosts).by_site()
     by_site: dict[str, list[HostState]] = {}
@@ -56,14 +70,14 @@ def _site(
     intervals = [one.interval for one in hosts if one.interval is not None]
     offsets = [one.offset for one in hosts if one.key in index.measured]
     last = max(one.seen for one in hosts)
-    awaited = [one for one in hosts if one.reports and not _is_stale(one, at)]
+    reports = any(one.reports and not _is_stale(one, at) for one in hosts)
     return SiteState(
         site=site,
         hosts=tuple(scrub(one.key[2], LONGEST_NAME) for one in hosts),
         seen=moment(last),
         origin=ORIGIN,
         targets=targets,
-        silent_since=None if awaited else moment(last),
+        silent_since=None if reports or at - last <= HELD else moment(last),
         interval_seconds=max(intervals, default=None),
         clock_offset_seconds=max(offsets, key=abs, default=None),
         notes=tuple(_notes(hosts, targets, at=at, shared=shared)),
@@ -71,10 +85,11 @@ def _site(
 
 
 def _is_stale(host: HostState, at: float) -> bool:
-    """Whether a scraped host has made no sweep for long; one without an interval makes them by hand."""
-    if host.interval is None or host.swept is None:
+    """Whether a scraped host has made no sweep for long: a file that nobody writes, a daemon that hangs."""
+    if host.swept is None:
         return False
-    return at - host.swept > max(SAME_TIME, SILENT_INTERVALS * host.interval)
+    patience = SILENT_INTERVALS * host.interval + MARGIN if host.interval is not None else BY_HAND
+    return at - host.swept > patience
 
 
 def _notes(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 _BY_RESULT = "by (job, instance, site, target, source)"
@@ -29,6 +30,7 @@ QUERIES: Mapping[str, str] = MappingProxyType(
             "and on (job, instance, target, source) egressd_target_failure == 1"
         ),
         "not_needed": f"max {_BY_RESULT} (egressd_target_not_needed) == 1",
+        "changing": "changes(egressd_target_up[1h]) > 1",
         "info": (
             "group by (job, instance, site, target, endpoint, host, port, protocol, need, profiles) "
             "(egressd_target_info)"
@@ -40,3 +42,29 @@ QUERIES: Mapping[str, str] = MappingProxyType(
 `fresh` has the newest sample of each host that reports, `last` that of each that no longer does. `success` is
 not among the series that agents send to the centre: it may be absent.
 """
+
+_AT_ONCE = 50
+"""Targets of one query."""
+_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
+
+
+def last_worked_queries(targets: Iterable[str]) -> Iterator[str]:
+    """Yield queries for the last sample, within a day, that shows each of some targets reachable.
+
+    Only of those targets: a day of the samples of every target is more than a Prometheus hands out.
+    """
+    names = sorted(set(targets))
+    for first in range(0, len(names), _AT_ONCE):
+        pattern = "|".join(map(_quoted, names[first : first + _AT_ONCE]))
+        series = f'egressd_target_up{{target=~"{pattern}"}}'
+        yield f"max {_BY_RESULT} (max_over_time((timestamp({series}) and {series} == 1)[{_DAY}:1m]))"
+
+
+def _quoted(name: str) -> str:
+    """Write a name as a regular expression that matches it alone, inside a string of PromQL."""
+    pattern = _SPECIAL.sub(lambda found: f"\\{found[0]}", name)
+    return "".join(_ESCAPED.get(one, one) for one in pattern)
+
+
+_ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
+"""What a string of PromQL can't hold as it is."""

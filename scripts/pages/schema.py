@@ -1,4 +1,4 @@
-"""The JSON Schemas of a report and of a stream, made from their types."""
+"""The JSON Schemas of a report, of a stream and of a fleet, made from their types."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import Any
 
 import msgspec
 
+from egressd.fleet import values
 from egressd.model import endpoint, observation, plan, recording, settings, verdict
 from egressd.report import document
 from egressd.report.diff import sweep_diff
+from egressd.report.fleet import document as fleet_document
 from egressd.report.stream import line
 
 _MODULES: tuple[ModuleType, ...] = (
@@ -27,6 +29,8 @@ _MODULES: tuple[ModuleType, ...] = (
     recording,
     settings,
     verdict,
+    values,
+    fleet_document,
 )
 _NOISE = ("title", "default")
 
@@ -39,6 +43,11 @@ def render_schema() -> str:
 def render_stream_schema() -> str:
     """Render the schema of a line of a stream as it is shipped."""
     return _render(line.Line, line.STREAM)
+
+
+def render_fleet_schema() -> str:
+    """Render the schema of a fleet as it is shipped."""
+    return _render(fleet_document.FleetDocument, fleet_document.FLEET_SCHEMA)
 
 
 def _render(kind: Any, schema: str) -> str:

@@ -31,6 +31,7 @@ class Place:
     failing: dict[str, Failing] | None = None
     last: int = NOW
     offset: float | None = None
+    """Seconds that the host's clock is behind; the times that it says are by that clock."""
     relabelled: bool = False
     """Whether every series has the site, as a scrape configuration can give it."""
 
@@ -54,7 +55,7 @@ def samples(one: Place, at: int) -> Iterator[tuple[str, dict[str, str], object]]
     base = where | named if one.relabelled else where
     yield "egressd_site_info", where | named, 1
     yield "egressd_sweep_interval_seconds", base, 60
-    yield "egressd_sweep_last_completed_timestamp_seconds", base, at - 5
+    yield "egressd_sweep_last_completed_timestamp_seconds", base, at - 5 - (one.offset or 0)
     if one.offset is not None:
         yield "egressd_clock_offset_seconds", base, one.offset
     for target in one.targets:
@@ -85,7 +86,7 @@ def target_samples(
     yield "egressd_target_failure_confidence", result | {"claim": "what", "confidence": "high"}, 1
     yield "egressd_target_failure_confidence", result | {"claim": "who", "confidence": "medium"}, 1
     if not unknown:
-        yield "egressd_target_failing_since_timestamp_seconds", result, failing.since
+        yield "egressd_target_failing_since_timestamp_seconds", result, failing.since - (one.offset or 0)
 
 
 def escaped(text: str) -> str:

@@ -78,7 +78,7 @@ async def test_the_worst_host_decides_with_its_own_claims(port: int) -> None:
     assert (failing.outcome, failing.reason) == (Outcome.BLOCKED, "tls_reset_after_hello")
     assert (failing.confidence, failing.blame_confidence) == (Confidence.HIGH, Confidence.MEDIUM)
     assert failing.blame is Blame.FIREWALL_L7
-    assert failing.onset == Onset(by="2026-09-21T14:03:50.000Z")
+    assert failing.onset == Onset(by="2026-09-21T14:03:20.000Z", after="2026-09-21T14:02:20.000Z")
     assert (fine.outcome, fine.reason, fine.onset) == (Outcome.OK, None, None)
 
 
@@ -119,10 +119,16 @@ async def test_words_of_a_later_version_are_left_out(port: int) -> None:
     assert targets["b.example"].blame is None
 
 
-def promtool_takes(config: Path, port: int) -> None:
-    """Assert that promtool can ask with the same file."""
-    words = ["query", "instant", f"--http.config.file={config}", f"https://127.0.0.1:{port}", "vector(1)"]
-    subprocess.run(["promtool", *words], check=True, capture_output=True, timeout=60)
+def promtool_takes(config: Path) -> None:
+    """Assert that promtool reads the same keys where its own configuration has them."""
+    reading = {"remote_read": [{"url": "http://localhost"} | yaml.safe_load(config.read_text())]}
+    (config.parent / "check.yml").write_text(yaml.safe_dump(reading))
+    subprocess.run(
+        ["promtool", "check", "config", config.parent / "check.yml"],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
 
 
 async def test_a_login_over_tls(tmp_path: Path) -> None:
@@ -142,8 +148,8 @@ async def test_a_login_over_tls(tmp_path: Path) -> None:
     tls = {"ca_file": "ca.pem", "server_name": "prometheus.example"}
     login = {"basic_auth": {"username": "me", "password_file": "secret"}, "tls_config": tls}
     (tmp_path / "http.yml").write_text(yaml.safe_dump(login))
+    promtool_takes(tmp_path / "http.yml")
     with prometheus_of(page(PLACES[:1]), tmp_path, web_config=tmp_path / "web.yml") as port:
-        promtool_takes(tmp_path / "http.yml", port)
         async with open_client(
             f"https://127.0.0.1:{port}", read_http_config(tmp_path / "http.yml")
         ) as client:

@@ -30,6 +30,12 @@ EXIT_CODES: Mapping[str, Codes] = {
     "replay": SWEEP,
     "rules": {ExitCode.OK: "the rules are written, also where none is needed"},
     "diff": {ExitCode.OK: "nothing fails that did not before", ExitCode.FAILED: "something does"},
+    "fleet": {
+        ExitCode.OK: "no required place fails at any site",
+        ExitCode.FAILED: "some fail at a site",
+        ExitCode.UNKNOWN: "none is proved to fail, and a site is silent, unknown or unreadable",
+        ExitCode.CONFIG: "mistakes in --http.config.file",
+    },
     "history": {**DONE, **CONFIGURED},
     "healthcheck": {ExitCode.OK: "the daemon is well", ExitCode.FAILED: "it is not, or does not answer"},
     "plan": {**DONE, **CONFIGURED},

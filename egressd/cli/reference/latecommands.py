@@ -18,6 +18,7 @@ PLACES = MappingProxyType(
         "replay": "egressd.cli.saved:replay",
         "rules": "egressd.cli.saved:rules",
         "diff": "egressd.cli.saved:diff",
+        "fleet": "egressd.cli.fleet.command:fleet",
         "history": "egressd.cli.service.history:history",
         "healthcheck": "egressd.cli.service.healthcheck:healthcheck",
         "plan": "egressd.cli.sweep.plan:plan",

@@ -1,0 +1,1 @@
+"""`egressd fleet`: many sites side by side, from saved reports or from a Prometheus."""

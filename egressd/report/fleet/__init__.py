@@ -1,0 +1,1 @@
+"""Many sites side by side: as a table for a terminal, as JSON, and as one HTML file."""
