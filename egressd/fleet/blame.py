@@ -16,6 +16,7 @@ from egressd.attribution.blame.elimination import (
     SharedFact,
     common_attribution,
     narrowed,
+    usual_attribution,
     with_deciders,
 )
 from egressd.attribution.blame.parties import BEHIND_PROXY, FAR_END, NAME_PARTIES
@@ -68,7 +69,6 @@ DEVICES_ONLY = frozenset(
     }
 )
 """Reasons that show a device on the way: however many sites have one, no service is accused."""
-_OWN_LEVEL = (Confidence.CONFIRMED, Confidence.HIGH)
 
 
 def own_attribution(one: SiteTarget) -> Attribution:
@@ -132,12 +132,15 @@ def accuses_far_end(found: Attribution) -> bool:
     return any(one.blame in FAR_END for one in found.suspects)
 
 
-def only_devices_do(some: Iterable[SiteTarget]) -> bool:
-    """Whether a device on the way shows itself by what happened, or by what a site knows of it."""
-    return any(
-        one.reason in DEVICES_ONLY or (one.blame not in FAR_END and one.blame_confidence in _OWN_LEVEL)
-        for one in some
-    )
+def only_devices_do(some: Sequence[SiteTarget]) -> bool:
+    """Whether a device on the way shows itself by what happened, or by what most sites know of it."""
+    known = sum(one.blame not in FAR_END and one.blame_confidence in SURE for one in some)
+    return 2 * known > len(some) or any(one.reason in DEVICES_ONLY for one in some)
+
+
+def may_be_rolled_out(one: SiteTarget) -> bool:
+    """Whether a site by itself thinks first of what is managed for several sites, and not of its host."""
+    return one.blame is None or one.blame not in FAR_END | {_B.LOCAL_HOST, _B.EGRESSD_ENV}
 
 
 def by_controls(
@@ -210,6 +213,18 @@ def of_change(found: Attribution, some: Sequence[SiteTarget], *, sites: int) -> 
         points_to=tuple(one for one in own_parties(found) if one in FIREWALLS),
     )
     return _less(found, fact, most=lower(most_sure(some), Confidence.HIGH))
+
+
+def of_cut_off(some: Sequence[SiteTarget], *, others: int) -> Attribution:
+    """Return who cuts a site off: whom its failures have in common, and never the many far ends."""
+    gone = dict.fromkeys(FAR_END, f"{others} other sites reach the same places")
+    usual = usual_attribution(NOTHING_KNOWN, most=Confidence.MEDIUM, values={}, ruled_out=gone)
+    common = common_suspects(some)
+    left = tuple(one for one in common.suspects if one.blame not in FAR_END) if common is not None else ()
+    if common is None or not left:
+        return usual
+    sure = highest((Confidence.MEDIUM, common.confidence)) if len(left) == 1 else Confidence.LOW
+    return replace(common, blame=left[0].blame, confidence=sure, suspects=left, ruled_out=usual.ruled_out)
 
 
 def capped(found: Attribution, most: Confidence) -> Attribution:

@@ -12,10 +12,15 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from egressd.fleet.blame import accuses_far_end, common_suspects, only_devices_do
+from egressd.fleet.blame import (
+    accuses_far_end,
+    common_suspects,
+    may_be_rolled_out,
+    only_devices_do,
+)
 from egressd.fleet.onsets import began_one_after_another, began_together, may_have_begun_in
 from egressd.fleet.places import PlaceResults, SiteResult
-from egressd.fleet.thresholds import LEAST_OTHERS, LEAST_ROLLOUT, LEAST_SITES, MOST
+from egressd.fleet.thresholds import CHANCE, LEAST_OTHERS, LEAST_ROLLOUT, LEAST_SITES, MOST
 from egressd.fleet.values import FleetVerdictKind
 
 _K = FleetVerdictKind
@@ -53,20 +58,49 @@ class Group(Struct, frozen=True, kw_only=True):
 
 def groups_at(place: PlaceResults) -> Iterator[Group]:
     """Yield the groups of a place; each failing site is in one."""
-    by_reason: defaultdict[str, list[SiteResult]] = defaultdict(list)
+    steady: list[SiteResult] = []
     unsteady: list[SiteResult] = []
     for one in place.failing:
-        code = one.target.reason or ""
         if one.target.comes_and_goes:
             unsteady.append(one)
         elif one.target.works_from:
             yield _group(place, (one,), _K.SITE_DIFFERS)
         else:
-            by_reason[SAME_REASON.get(code, code)].append(one)
-    for _, some in sorted(by_reason.items()):
-        yield from _of_reason(place, some)
+            steady.append(one)
+    outage = _outage(place, steady)
+    if outage is not None:
+        yield outage
+        gone = set(outage.sites)
+        steady = [one for one in steady if one.site not in gone]
+    for _, some in sorted(_by_reason(steady).items()):
+        if outage is None:
+            yield from _of_reason(place, some)
+        else:  # by now it would fail at these too, whatever they did
+            yield from _compared(place, some)
     if unsteady:
         yield from _unsteady(place, unsteady)
+
+
+def _by_reason(some: Sequence[SiteResult]) -> dict[str, list[SiteResult]]:
+    found: defaultdict[str, list[SiteResult]] = defaultdict(list)
+    for one in some:
+        code = one.target.reason or ""
+        found[SAME_REASON.get(code, code)].append(one)
+    return found
+
+
+def _outage(place: PlaceResults, steady: Sequence[SiteResult]) -> Group | None:
+    """Return the sites at which the far end is down: by several reasons in the same minutes, else by one.
+
+    What a dead server looks like depends on the firewall before the site: one drops what another refuses.
+    """
+    every = _by_reason(steady)
+    pooled = _most_together(place, steady) if len(every) > 1 else None
+    if pooled is not None and pooled.kind is _K.SERVICE_DOWN:
+        return pooled
+    found = (_most_together(place, some) for _, some in sorted(every.items()))
+    outages = [one for one in found if one is not None and one.kind is _K.SERVICE_DOWN]
+    return max(outages, key=lambda one: len(one.members), default=None)
 
 
 def _of_reason(place: PlaceResults, some: Sequence[SiteResult]) -> Iterator[Group]:
@@ -77,8 +111,6 @@ def _of_reason(place: PlaceResults, some: Sequence[SiteResult]) -> Iterator[Grou
             yield found
             gone = set(found.sites)
             left = [one for one in left if one.site not in gone]
-        if found is not None and found.kind is _K.SERVICE_DOWN:
-            break  # by now it would fail at the others whatever they did
     if left:
         yield from _compared(place, left)
 
@@ -136,8 +168,17 @@ def _together(some: Sequence[SiteResult]) -> tuple[tuple[SiteResult, ...], float
 
 
 def _one_after_another(place: PlaceResults, some: Sequence[SiteResult]) -> Group | None:
-    members = tuple(some[one] for one in began_one_after_another([one.began for one in some]))
-    if len(members) < LEAST_ROLLOUT:
+    """Return sites that began one after another, more than do so by chance.
+
+    What most of them began in the same minutes is one change, which the others followed.
+    """
+    able = [one for one in some if may_be_rolled_out(one.target)]
+    members = tuple(able[one] for one in began_one_after_another([one.began for one in able]))
+    compared = len(place.failing) + len(place.working)
+    if len(members) < LEAST_ROLLOUT or len(members) <= 1 + CHANCE * compared:
+        return None
+    together = began_together([one.began for one in members])
+    if len(members) > LEAST_ROLLOUT and len(together) >= MOST * len(members):
         return None
     return _group(place, members, _K.RULE_ROLLOUT)
 

@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from egressd.attribution.blame.elimination import Attribution, usual_attribution
+from egressd.attribution.blame.elimination import Attribution
 from egressd.attribution.blame.parties import FAR_END
-from egressd.attribution.certainty import highest, lower, lowest
-from egressd.attribution.reasons import REASONS
+from egressd.attribution.certainty import lower, lowest
 from egressd.fleet import blame, texts
 from egressd.fleet.grouping import Group, groups_at
 from egressd.fleet.onsets import at_seconds, seconds
 from egressd.fleet.places import SiteResult, fleet_rows, place_results
 from egressd.fleet.site_wide import CutOff, cut_off_sites, with_silence
-from egressd.fleet.thresholds import LEAST_ROLLOUT, TOGETHER
+from egressd.fleet.thresholds import LEAST_ROLLOUT, MOST, TOGETHER
 from egressd.fleet.values import (
     Fleet,
     FleetReport,
@@ -115,7 +114,8 @@ def _of_change(group: Group, found: Attribution, targets: Sequence[SiteTarget]) 
     if by_itself or cached:
         return blame.capped(found, Confidence.LOW)
     found = blame.of_change(_by_controls(group, found), targets, sites=len(targets))
-    return blame.capped(found, Confidence.MEDIUM) if len(targets) == LEAST_ROLLOUT else found
+    lasting = [one for one in group.members if one.seen > one.began.by]
+    return blame.capped(found, Confidence.MEDIUM) if len(lasting) <= LEAST_ROLLOUT else found
 
 
 def _by_controls(group: Group, found: Attribution) -> Attribution:
@@ -168,7 +168,7 @@ def _judged_again(
         for one in group.members:
             by_site[one.site][(*one.target.place, one.target.reason)] = found
     for whole in cut:
-        found = _of_whole_site(whole)
+        found = blame.of_cut_off(whole.targets, others=whole.others)
         for target in whole.targets:
             by_site[whole.site][(*target.place, target.reason)] = found
     return tuple(
@@ -198,11 +198,18 @@ def _of_groups(judged: Iterable[_Judged]) -> Iterator[FleetVerdict]:
     """Yield a verdict for each cause: places that fail alike at the same sites have one."""
     causes: defaultdict[tuple[object, ...], list[_Judged]] = defaultdict(list)
     for group, found in judged:
-        reason = group.members[0].target.reason
+        reason = _reason_of(group)
         causes[group.kind, reason, found.blame, group.sites, group.device].append((group, found))
     for some in causes.values():
         groups = [group for group, _ in some]
         yield _verdict(groups, _of_all(groups, [found for _, found in some]))
+
+
+def _reason_of(group: Group) -> str | None:
+    """Return the reason that all members have, or else most; None: none of them has so many."""
+    reasons = [one.target.reason for one in group.members]
+    most = max(sorted({one or "" for one in reasons}), key=reasons.count)
+    return most if reasons.count(most) >= MOST * len(reasons) else None
 
 
 def _of_all(groups: Sequence[Group], found: Sequence[Attribution]) -> Attribution:
@@ -229,7 +236,7 @@ def _verdict(groups: Sequence[Group], found: Attribution) -> FleetVerdict:
         kind=first.kind,
         title="",
         sites=first.sites,
-        reason=first.members[0].target.reason,
+        reason=_reason_of(first),
         code=_CODES.get(first.kind),
         targets=tuple(dict.fromkeys(blame.known_values(one)["place"] for one in targets)),
         endpoints=tuple(sorted({one.endpoint for one in targets})),
@@ -280,8 +287,9 @@ def _sure_of(group: Group) -> Confidence:
                 return Confidence.CONFIRMED
             solid = not group.working and _at_one_moment(group.members)
         case _K.RULE_ROLLOUT:
-            if not group.working:
-                return Confidence.LOW
+            lasting = [one for one in group.members if one.seen > one.began.by]
+            if not group.working or len(lasting) < LEAST_ROLLOUT:
+                return Confidence.LOW  # one failure may be chance
             solid = surely and len(group.members) > LEAST_ROLLOUT
         case _K.COMMON_CHANGE:
             solid = surely and bool(group.same_address)
@@ -296,22 +304,9 @@ def _sure_of(group: Group) -> Confidence:
     return Confidence.HIGH if solid else Confidence.MEDIUM
 
 
-def _of_whole_site(one: CutOff) -> Attribution:
-    """Return who cuts a site off: whom its failures have in common, and never the many far ends."""
-    common = blame.common_suspects(one.targets)
-    gone = dict.fromkeys(FAR_END, f"{one.others} other sites reach the same places")
-    usual = usual_attribution(REASONS[OUTAGE].suspects, most=Confidence.MEDIUM, values={}, ruled_out=gone)
-    if common is None:
-        return usual
-    left = tuple(suspect for suspect in common.suspects if suspect.blame not in FAR_END)
-    if not left:
-        return usual
-    sure = highest((Confidence.MEDIUM, common.confidence)) if len(left) == 1 else Confidence.LOW
-    return replace(common, blame=left[0].blame, confidence=sure, suspects=left, ruled_out=usual.ruled_out)
-
-
 def _of_cut_off(one: CutOff) -> FleetVerdict:
-    found, codes = _of_whole_site(one), {target.reason for target in one.targets}
+    found = blame.of_cut_off(one.targets, others=one.others)
+    codes = {target.reason for target in one.targets}
     onsets = [target.onset for target in one.targets if target.onset is not None]
     made = FleetVerdict(
         kind=_K.SITE_CUT_OFF,

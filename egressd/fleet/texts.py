@@ -38,7 +38,7 @@ def title(verdict: FleetVerdict, groups: Sequence[Group]) -> str:
         case _K.RULE_ROLLOUT:
             said = f"{what} began to fail at {sites} one after another"
         case _K.COMMON_CHANGE:
-            others = ", others reach it" if verdict.working else ", by a device on the way"
+            others = ", others reach it" if verdict.working else ""
             said = f"{what} began to fail at {sites} at once{others}"
         case _K.SHARED_DEVICE:
             said = f"{what} fails at {sites} behind the same {groups[0].device}"
@@ -115,6 +115,9 @@ def _began(one: SiteOnset) -> str:
 
 
 def _doubts(verdict: FleetVerdict, groups: Sequence[Group]) -> Iterator[str]:
+    once = [one.site for one in _members(groups) if one.seen <= one.began.by]
+    if once and verdict.kind in (_K.RULE_ROLLOUT, _K.COMMON_CHANGE):
+        yield f"seen to fail once only: {name_first(sorted(set(once)), most=5)}"
     if verdict.kind is _K.SERVICE_DOWN and unrelated_owners(groups):
         yield "places of different owners began together: one network serves them, or one policy was pushed"
     if verdict.working and not all(_surely(one) for one in groups):

@@ -14,6 +14,8 @@ ROLLOUT = 86_400
 """Seconds: failures that begin one after another within it are one rollout."""
 LEAST_ROLLOUT = 2
 """Sites that must begin to fail one after another before a rollout is seen."""
+CHANCE = Fraction(1, 100)
+"""Of the sites that have a place: so many begin to fail within a day by chance, and are no rollout."""
 CUT_OFF = Fraction(1, 2)
 """Of a site's required places: from this share on the site as such is cut off, and no place is to blame."""
 TYPICAL = Fraction(1, 4)

@@ -367,3 +367,28 @@ def test_the_world_is_what_it_says() -> None:
     (trail,) = trails_of(SERVICE, ADDRESS, "silent")
     assert trail.address == cell(judged(healthy("h1")), "h1").addresses[0] == ADDRESS
     assert datetime.fromisoformat(minute(60)) - datetime.fromisoformat(minute(0)) == timedelta(hours=1)
+
+
+def test_a_dead_server_that_some_firewalls_hide_is_one_outage() -> None:
+    """Some sites see a refusal, and others, whose firewalls drop it, see silence: one cause."""
+    states = [reports(one, "refused" if one < "s2" else "silent", since=30) for one in (*FIVE, "s5")]
+    verdict = only(judged(states))
+    assert (verdict.kind, verdict.blame, len(verdict.sites)) == (K.SERVICE_DOWN, Blame.AZURE_SERVICE, 6)
+
+
+def test_a_service_that_refuses_sites_one_by_one_is_no_rollout_of_rules() -> None:
+    """Each site proves that the far end refuses it: no firewall has anything to do with the order."""
+    states = [reports(one, "denied inside", since=since) for one, since in (("a", 15), ("b", 45))]
+    verdict = only(judged([*states, *healthy(*HEALTHY)]))
+    assert (verdict.kind, verdict.blame) == (K.SITE_DIFFERS, Blame.AZURE_SERVICE)
+
+
+def test_two_of_many_sites_begin_by_chance() -> None:
+    """One in a hundred begins to fail within a day: two of two hundred are no rollout."""
+    some = [
+        from_metrics("a", "tls_sni_reset", Blame.FIREWALL_L7, Confidence.HIGH, since=10),
+        from_metrics("b", "tls_sni_reset", Blame.FIREWALL_L7, Confidence.HIGH, since=50),
+    ]
+    well = [from_metrics(f"w{number}", None) for number in range(200)]
+    assert only(judged([*some, *well[:20]])).kind is K.RULE_ROLLOUT
+    assert only(judged([*some, *well])).kind is K.SITE_DIFFERS
