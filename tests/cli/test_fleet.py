@@ -52,6 +52,7 @@ def test_verdicts_come_first_and_the_matrix_groups_the_sites(folder: Path) -> No
     assert outage < lone < text.index("A  4 sites: alta, bergen, molde, narvik")
     assert "5 of 5 sites failing: alta, bergen, molde, narvik, oslo" in text
     assert "1 of 5 sites failing: oslo; 4 reach the same" in text
+    assert "since   between 2026-11-20 03:10:04Z and 03:15:04Z" in text
     common, differs = text.index("FAILS AT EVERY SITE"), text.index("FAILS AT SOME SITES")
     assert common < text.index("  mcr.example:443  FAIL  FAIL") < differs
     assert "  guest.example:443  ok    FAIL" in text[differs:]
@@ -254,6 +255,16 @@ def test_many_sites_are_few_columns(tmp_path: Path) -> None:
     assert "  B  3 sites: s00, s01, s02" in done.stdout
     assert "  mcr.example:443  ok    FAIL" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_a_site_that_is_cut_off_is_one_verdict(tmp_path: Path) -> None:
+    """It is about the site: nothing is counted, and its places are named shortly."""
+    places = [f"p{number}.example" for number in range(8)]
+    reports = {name: report_text(name, places[:6] if name == "a" else [], places=places) for name in "abcd"}
+    text = run(save(tmp_path, reports)).stdout
+    assert "site_cut_off: the site as a whole" in text
+    assert "    sites   a\n" in text
+    assert text.count("    is      ") == 1
 
 
 def test_places_are_compared_by_host_and_port(tmp_path: Path) -> None:

@@ -95,6 +95,8 @@ def _facts(one: FleetVerdict, silent: dict[str, str]) -> Iterator[tuple[str, str
 
 def _sites(one: FleetVerdict) -> str:
     """Say at how many of how many sites it fails, and name them; then those that reach it or can't say."""
+    if one.kind is FleetVerdictKind.SITE_CUT_OFF:  # it is about the site, and not about one place
+        return _named(one.sites, MOST_SITES)
     known = len(one.sites) + len(one.working) + len(one.unknown)
     word = "silent" if one.kind is FleetVerdictKind.SITE_SILENT else "failing"
     parts = [f"{len(one.sites)} of {count(known, 'site')} {word}: {_named(one.sites, MOST_SITES)}"]

@@ -23,7 +23,8 @@ def onset_text(onset: Onset) -> str:
         return f"{short(onset.by)} or before"
     if seconds_between(onset.after, onset.by) <= PRECISE:
         return short(onset.by)
-    return f"between {short(onset.after)} and {short(onset.by)}"
+    day, time = short(onset.by).split(" ")
+    return f"between {short(onset.after)} and {time if onset.after.startswith(day) else short(onset.by)}"
 
 
 def since_text(onsets: Iterable[Onset | None]) -> str:
