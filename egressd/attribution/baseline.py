@@ -40,6 +40,7 @@ def baseline_of(sweep: Sweep) -> Baseline:
         ),
         findings=tuple((one.id, one.title) for one in sweep.findings),
         host=recording.vantage.host,
+        site=recording.vantage.site,
         addresses=addresses_of_host(recording),
     )
 

@@ -121,7 +121,9 @@ class Reloader(Struct, frozen=True, kw_only=True):
         status = ConfigStatus(digest=settings.digest, since=now).with_web(still, now)
         store.adopt(replace(self.holder.current, settings=settings, config=status))
         self.scheduler.adopt(session, hurry=settings != before)
-        await store.record((ConfigReloaded(at=now, digest=settings.digest),), discoveries)
+        await store.record(
+            (ConfigReloaded(at=now, digest=settings.digest, site=settings.chosen_site),), discoveries
+        )
         await store.tick()
         return status
 

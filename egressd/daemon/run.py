@@ -143,7 +143,10 @@ async def _run_tasks(
         if intents.listening.is_set() and not intents.stopping.is_set():
             await scheduler.store.refresh_silences()
             started = DaemonStarted(
-                at=clock.timestamp(), egressd=__version__, config_digest=daemon.settings.digest
+                at=clock.timestamp(),
+                egressd=__version__,
+                config_digest=daemon.settings.digest,
+                site=daemon.settings.chosen_site,
             )
             await scheduler.store.record((started,), scheduler.session.discoveries)
             notifier.ready(current_status(holder))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import secrets
+
+from msgspec.structs import replace
 
 from egressd.errors import AbsentSourceError
 from egressd.model.catalog import Catalog, Discovery
@@ -37,7 +40,7 @@ def plan_sweep(
     nameservers = system_nameservers() if any(one.is_system for one in settings.resolvers) else ()
     return make_plan(
         catalog,
-        settings,
+        replace(settings, site=settings.chosen_site or platform.node()),
         discoveries=discoveries,
         label=label or f"egressd-probe-{secrets.token_hex(4)}",
         nameservers=nameservers,

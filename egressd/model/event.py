@@ -101,6 +101,8 @@ class ConfigReloaded(Struct, frozen=True, kw_only=True):
 
     at: Timestamp
     digest: str
+    site: str | None = None
+    """As in `DaemonStarted`."""
 
 
 class ConfigRejected(Struct, frozen=True, kw_only=True):
@@ -117,6 +119,8 @@ class DaemonStarted(Struct, frozen=True, kw_only=True):
     egressd: str
     """The version."""
     config_digest: str
+    site: str | None = None
+    """The host's place in a fleet from then on; None: an older version wrote it."""
 
 
 class DaemonStopped(Struct, frozen=True, kw_only=True):
@@ -180,6 +184,8 @@ class History(Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...]
     """Without sweeps."""
     watch: SweepActivity
+    sites: tuple[str, ...] = ()
+    """The places in a fleet that the host had in that time, in their order; empty: none is on record."""
     cut: bool = False
     """Whether the oldest events were left out, because there are too many."""
     unreadable: int = 0

@@ -269,7 +269,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The plan of a sweep. The same inputs give the same plan, in the same order."""
 
     site: str | None = None
-    """The host's place in a fleet, as configured; None: the host's name is its site."""
+    """The host's place in a fleet; None: the host's name is its site."""
     region: str | None
     cloud: str
     catalog_revision: str

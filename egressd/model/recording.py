@@ -156,6 +156,8 @@ class Baseline(Struct, frozen=True, kw_only=True):
     """Ids and titles of its findings."""
     host: str | None = None
     """The host that made it; None: a report of an older version, which does not say."""
+    site: str | None = None
+    """The place of that host in a fleet; None: as above."""
     addresses: tuple[str, ...] = ()
     """The addresses of that host."""
 

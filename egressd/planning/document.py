@@ -22,6 +22,7 @@ def plan_document(plan: Plan) -> Mapping[str, object]:
         "schema": SCHEMA,
         "catalog": {"revision": plan.catalog_revision, "digest": plan.catalog_digest},
         "config_digest": plan.config_digest,
+        "site": plan.site,
         "cloud": plan.cloud,
         "region": plan.region,
         "strict": plan.strict,

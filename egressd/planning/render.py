@@ -69,6 +69,7 @@ def _heading(plan: Plan, *, width: int) -> str:
     place = f"cloud {plan.cloud}, region {plan.region or 'not given'}"
     lines = [
         f"Plan: {size}, {place}, catalog of {plan.catalog_revision}",
+        *([f"Site: {plan.site}"] if plan.site else []),
         f"DNS: {resolvers}",
         f"Path: {_path(plan)}",
         *([f"Azure Arc gateway: {plan.arc_gateway}"] if plan.arc_gateway else []),

@@ -252,7 +252,8 @@ def describe_vantage(recording: Recording) -> str:
     )
     through = f"through {vantage.proxy}" if vantage.proxy else "direct"
     through += f", Arc gateway {gateway}" if gateway else ""
-    return f"{vantage.host}{named}, {through}, resolvers {', '.join(vantage.resolvers) or 'none'}{skew}"
+    site = f" at {vantage.site}" if vantage.site not in (None, vantage.host) else ""
+    return f"{vantage.host}{site}{named}, {through}, resolvers {', '.join(vantage.resolvers) or 'none'}{skew}"
 
 
 def seconds_of(recording: Recording) -> float:

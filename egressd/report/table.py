@@ -17,7 +17,7 @@ from egressd.model.endpoint import Need
 from egressd.model.plan import Target, Unsampled
 from egressd.model.verdict import Outcome, Sweep, Team
 from egressd.planning.render import table
-from egressd.report.diff.render_diff import diff_blocks, summarize_diff
+from egressd.report.diff.render_diff import diff_blocks, moment_before, summarize_diff
 from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.findings import ReportedFinding, reported_findings
 from egressd.report.public_dns import without_public_dns
@@ -245,7 +245,7 @@ def _since(sweep: Sweep, *, width: int) -> list[list[str]]:
     changes = diff_since_baseline(sweep)
     if changes is None:
         return []
-    head = fold(f"SINCE THE BASELINE of {changes.before_started}: {summarize_diff(changes)}", width=width)
+    head = fold(f"SINCE THE BASELINE of {moment_before(changes)}: {summarize_diff(changes)}", width=width)
     return [head, *diff_blocks(changes, width=width)]
 
 

@@ -27,7 +27,7 @@ from egressd.model.observation import Timestamp
 from egressd.model.verdict import Outcome
 from egressd.state.codec import EVENT_TYPES, decode_stored, kind_of, to_dict
 from egressd.state.layout import FILE, decode_text
-from egressd.state.selection import Selection
+from egressd.state.selection import Selection, SitesInOrder
 
 MOST_EVENTS = 5000
 """Events returned at most: the newest of those that match."""
@@ -48,6 +48,11 @@ SELECT kind, body FROM events WHERE id IN (
     SELECT max(id) FROM events WHERE kind IN ('finding_opened', 'finding_closed') AND at < ?
     GROUP BY CASE WHEN json_valid(body) THEN json_extract(body, '$.finding') ELSE id END
 ) ORDER BY id
+"""
+_SITE = """
+SELECT kind, body FROM events
+WHERE routine = 0 AND kind IN ('started', 'reloaded') AND at < ? AND body LIKE '%"site":%'
+ORDER BY id DESC LIMIT 1
 """
 _CHANGED = "SELECT DISTINCT target, source FROM events WHERE target IS NOT NULL"
 _SWEEPS = "SELECT count(*), min(at), max(at) FROM events WHERE kind = 'sweep' AND at >= ? AND at <= ?"
@@ -134,7 +139,10 @@ def _read(
         maxlen=MOST_EVENTS + 1
     )  # a pattern may match few of many: all are read, few are kept
     rows, left_out = _rows(connection, since, until, most)
-    found = _events(rows, unreadable)
+    sites = SitesInOrder(tuple(_events(connection.execute(_SITE, (since,)), unreadable)))
+    if not wanted.wants_site(sites.current):
+        already, causes = (), set()
+    found = sites.follow(_events(rows, unreadable), wanted)
     events.extend(wanted.select(found, causes=causes, changed=changed))
     sweeps, first, last = connection.execute(_SWEEPS, (since, until)).fetchone()
     return History(
@@ -143,6 +151,7 @@ def _read(
         already=already,
         events=tuple(events)[-MOST_EVENTS:],
         watch=SweepActivity(sweeps=sweeps, first=first, last=last),
+        sites=sites.seen,
         cut=left_out or len(events) > MOST_EVENTS,
         unreadable=len(unreadable),
     )
@@ -191,6 +200,7 @@ def history_json(history: History) -> str:
         "until": history.until,
         "cut": history.cut,
         **({"unreadable": history.unreadable} if history.unreadable else {}),
+        **({"sites": list(history.sites)} if history.sites else {}),
         "watch": to_dict(history.watch),
         "already": [_tagged(one) for one in history.already],
         "events": [_tagged(one) for one in history.events],

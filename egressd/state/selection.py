@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from egressd.model.event import (
+    ConfigReloaded,
+    DaemonStarted,
     Event,
     EventKind,
     FindingClosed,
@@ -28,6 +30,12 @@ class Selection(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
     """Patterns; what names no source is wanted where it concerns a target that changed from one of them."""
     kinds: tuple[EventKind, ...] = ()
+    sites: tuple[str, ...] = ()
+    """Patterns of the site that the host had when it happened."""
+
+    def wants_site(self, site: str) -> bool:
+        """Whether what happened at a site is wanted; empty: it is not known where."""
+        return not self.sites or _matches_any(site, self.sites)
 
     def select(
         self,
@@ -62,6 +70,31 @@ class Selection(Struct, frozen=True, kw_only=True):
             and (not self.reasons or any(_matches_any(reason, self.reasons) for reason in _reasons(one)))
             and (not self.sources or _concerns(one, self.sources, near))
         )
+
+
+class SitesInOrder:
+    """The sites that a host had, as the events of starts and reloads tell them one after the other.
+
+    `earlier` are the last of them before the period; events of older versions name none.
+    """
+
+    def __init__(self, earlier: Iterable[Event] = ()) -> None:
+        self.current = ""
+        self.seen: tuple[str, ...] = ()
+        for one in earlier:
+            self._note(one)
+
+    def follow(self, events: Iterable[Event], wanted: Selection) -> Iterator[Event]:
+        """Yield the events, the oldest first, that happened at a wanted site."""
+        for one in events:
+            self._note(one)
+            if wanted.wants_site(self.current):
+                yield one
+
+    def _note(self, one: Event) -> None:
+        if isinstance(one, DaemonStarted | ConfigReloaded) and one.site and one.site != self.current:
+            self.current = one.site
+            self.seen = (*self.seen, one.site)
 
 
 def event_matches(one: Event, pattern: str) -> bool:

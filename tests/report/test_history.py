@@ -86,6 +86,10 @@ EVENTS: tuple[tuple[Event, str], ...] = (
     (ConfigReloaded(at=AT, digest="abc"), "configuration reloaded, digest abc"),
     (ConfigRejected(at=AT, problems=("x:1: no",)), "x:1: no"),
     (DaemonStarted(at=AT, egressd="0.1.0", config_digest=""), "egressd 0.1.0 started"),
+    (
+        DaemonStarted(at=AT, egressd="0.1.0", config_digest="", site="oslo-1"),
+        "egressd 0.1.0 started at oslo-1",
+    ),
     (DaemonStopped(at=AT), "egressd stopped"),
     (POSTED, "alert opened: EgressTargetUnreachable: x can't be reached"),
     (

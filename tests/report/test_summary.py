@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from egressd.errors import ExitCode
 from egressd.model.endpoint import Need
 from egressd.model.verdict import Outcome, Sweep
-from egressd.report.summary import conclude, exit_code
+from egressd.report.summary import conclude, describe_vantage, exit_code
 
 SweepOf = Callable[..., Sweep]
 
@@ -71,3 +71,13 @@ def test_strict_fails_what_is_degraded(sweep_of: SweepOf, row: Callable[..., obj
     optional = sweep_of(row(), row(host="o.example", outcome=Outcome.DEGRADED, need=Need.OPTIONAL))
     plan = replace(optional.recording.plan, strict=True)
     assert exit_code(replace(optional, recording=replace(optional.recording, plan=plan))) is ExitCode.OK
+
+
+def test_a_report_says_the_site_where_it_is_not_the_host(
+    sweep_of: SweepOf, row: Callable[..., object]
+) -> None:
+    """The heading has host and site; a site that is the host's name, or not known, is said once."""
+    recording = sweep_of(row()).recording
+    for site, said in (("oslo-1", "arc-01 at oslo-1, direct"), ("arc-01", "arc-01, d"), (None, "arc-01, d")):
+        made = replace(recording, vantage=replace(recording.vantage, site=site))
+        assert describe_vantage(made).startswith(said)

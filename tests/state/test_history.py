@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from egressd.model.event import Event, FindingClosed, FindingOpened, TargetChanged, TargetRemoved
+from egressd.model.event import (
+    ConfigReloaded,
+    DaemonStarted,
+    Event,
+    FindingClosed,
+    FindingOpened,
+    TargetChanged,
+    TargetRemoved,
+)
 from egressd.model.standing import Standings
 from egressd.standing import advance
 from egressd.state.history import history_json, read_history
+from egressd.state.selection import Selection
 from tests.standing.sweeps import at, sweep
 from tests.state.test_persistence import failing, save_and_close
 
@@ -59,3 +68,33 @@ async def test_a_long_history_is_cut_after_the_search(
     whole = read_history(tmp_path, since=at(0), until=at(100), target=None)
     assert (whole.events, whole.cut) == (tuple(others[2:]), True)
     assert '"cut": true' in history_json(whole)
+
+
+async def test_what_happened_at_a_site_is_found(tmp_path: Path) -> None:
+    """A host that moved: each site has what happened there, also where its start was before the period."""
+    standings, emitted = failing()
+    change = emitted[0]
+    assert isinstance(change, TargetChanged)
+    old = replace(change, at=at(2), target="row/old:443")
+    oslo, bergen = replace(change, at=at(12)), replace(change, at=at(22), target="row/b:443")
+    starts = (
+        DaemonStarted(at=at(1), egressd="0.1.0", config_digest="d"),
+        DaemonStarted(at=at(10), egressd="0.1.0", config_digest="d", site="oslo-1"),
+        ConfigReloaded(at=at(20), digest="e", site="bergen-2"),
+    )
+    await save_and_close(tmp_path, standings, [starts[0], old, starts[1], oslo, starts[2], bergen])
+
+    def events_at(*sites: str, since: int) -> tuple[Event, ...]:
+        wanted = Selection(sites=sites)
+        found = read_history(tmp_path, since=at(since), until=at(100), target=None, selection=wanted)
+        return (*found.already, *found.events)
+
+    assert events_at("oslo-*", since=0) == (starts[1], oslo)
+    assert events_at("bergen-2", since=0) == (starts[2], bergen)
+    assert events_at("oslo-1", since=11) == (old, oslo)
+    assert events_at("bergen-2", since=11) == (starts[2], bergen)
+    assert events_at("tromso-3", since=0) == ()
+    whole = read_history(tmp_path, since=at(11), until=at(100), target=None)
+    assert whole.sites == ("oslo-1", "bergen-2")
+    assert '"sites": [\n    "oslo-1",\n    "bergen-2"\n  ]' in history_json(whole)
+    assert read_history(tmp_path, since=at(0), until=at(5), target=None).sites == ()

@@ -18,6 +18,7 @@ from egressd.model.snapshot import Snapshot, StateStatus
 from egressd.model.standing import Lifecycle
 from egressd.model.verdict import Outcome
 from egressd.state.timeline import Segment, Span
+from egressd.web.api.document import alerts_document, targets_document
 from egressd.web.status.filters import PageQuery, page_query
 from egressd.web.status.moment import moment_of
 from egressd.web.status.page import StatusPage
@@ -197,6 +198,17 @@ def test_what_is_not_settled_is_said(tmp_path: Path) -> None:
     page = rendered(replace(snapshot, standings=replace(snapshot.standings, targets=tuple(standings))))
     for words in ("flapping", "in maintenance", "being checked"):
         assert words in page
+
+
+def test_the_site_is_in_title_heading_and_api() -> None:
+    """The page says where the host is, escaped, and a site that is the host's name once."""
+    snapshot = make_snapshot(make_sweep(Row()))
+    page = rendered(replace(snapshot, settings=replace(snapshot.settings, site="Oslo <1>")))
+    assert " - Oslo &lt;1&gt; - egressd</title>" in page
+    assert "from <strong>arc-01</strong> at <strong>Oslo &lt;1&gt;</strong>" in page
+    own = replace(snapshot, settings=replace(snapshot.settings, site="arc-01"))
+    assert " at <strong>" not in rendered(own)
+    assert (targets_document(own)["site"], alerts_document(own)["site"]) == ("arc-01", "arc-01")
 
 
 def test_without_state_the_page_says_so() -> None:

@@ -116,7 +116,9 @@ def _summary(settings: Settings) -> str:
     proxies = [one for one in (settings.proxy, settings.plain_proxy) if one is not None]
     return (
         f"ok: profiles {', '.join(settings.profiles) or 'none'}; cloud {settings.cloud}; "
-        f"region {settings.region or 'not set'}; sources {len(settings.sources)}; "
+        f"region {settings.region or 'not set'}; "
+        f"site {settings.chosen_site or 'not set, so the name of the host'}; "
+        f"sources {len(settings.sources)}; "
         f"resolvers {', '.join(one.name for one in settings.resolvers)}; "
         f"proxy {', '.join(one.url for one in proxies) or 'none'}; "
         f"{f'Arc gateway {settings.arc_gateway.host}; ' if settings.arc_gateway else ''}"

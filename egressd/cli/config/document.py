@@ -47,6 +47,7 @@ def _mistake(text: str) -> Mapping[str, object]:
 def _settings(settings: Settings) -> Mapping[str, object]:
     return {
         "profiles": settings.profiles,
+        "site": settings.chosen_site,
         "cloud": settings.cloud,
         "region": settings.region,
         "sources": [one.name for one in settings.sources],

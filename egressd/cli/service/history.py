@@ -64,6 +64,12 @@ Sources = Annotated[
         "--source", "-s", metavar="PATTERN", help="Only what was seen from this source; repeatable."
     ),
 ]
+Sites = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--site", metavar="PATTERN", help="Only what happened while the host had this site; repeatable."
+    ),
+]
 Kinds = Annotated[list[EventKind] | None, typer.Option("--kind", help="Only what is about this; repeatable.")]
 Full = Annotated[
     bool, typer.Option("--full", help="All that is known of each event: evidence, advice, targets.")
@@ -80,6 +86,7 @@ def history(
     until: Until = None,
     reason: Reasons = None,
     source: Sources = None,
+    site: Sites = None,
     kind: Kinds = None,
     full: Full = False,
     fmt: Annotated[
@@ -105,7 +112,10 @@ def history(
         until=clock.timestamp(end),
         target=target,
         selection=Selection(
-            reasons=tuple(reason or ()), sources=tuple(source or ()), kinds=tuple(kind or ())
+            reasons=tuple(reason or ()),
+            sources=tuple(source or ()),
+            sites=tuple(site or ()),
+            kinds=tuple(kind or ()),
         ),
     )
     if found.unreadable:

@@ -63,7 +63,19 @@ def diff_lines(changes: SweepDiff) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def diff_heading(changes: SweepDiff) -> str:
     """Say what is compared, and what changed in numbers."""
-    return f"from {changes.before_started} to {changes.after_started}: {summarize_diff(changes)}"
+    before, after = moment_before(changes), changes.after_started
+    after += f" at {changes.after_site}" if _of_two_sites(changes) else ""
+    return f"from {before} to {after}: {summarize_diff(changes)}"
+
+
+def moment_before(changes: SweepDiff) -> str:
+    """Return when the earlier sweep was made, and at which site where that is another one."""
+    return changes.before_started + (f" at {changes.before_site}" if _of_two_sites(changes) else "")
+
+
+def _of_two_sites(changes: SweepDiff) -> bool:
+    before, after = changes.before_site, changes.after_site
+    return before is not None and after is not None and before != after
 
 
 def timeline_lines(timeline: Timeline) -> Iterator[str]:

@@ -37,7 +37,7 @@ class PlanEntry(Struct, frozen=True, kw_only=True):
     """The rest of the plan, which judging again needs besides the targets."""
 
     site: str | None = None
-    """The host's place in a fleet, as configured; null: the host's name is its site."""
+    """The host's place in a fleet; null: an older version wrote the report."""
     region: str | None
     cloud: str
     sources: tuple[Source, ...]

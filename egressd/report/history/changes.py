@@ -266,7 +266,11 @@ def _daemon(
             named = f"{first[0] if first else ''}{f' and {more} more' if more > 0 else ''}"
             return Word.EGRESSD, f"configuration refused, the one before stays: {named}", False
         case DaemonStarted():
-            return Word.EGRESSD, f"started, version {event.egressd}", True
+            return (
+                Word.EGRESSD,
+                f"started{f' at {event.site}' if event.site else ''}, version {event.egressd}",
+                True,
+            )
         case DaemonStopped():
             return Word.EGRESSD, "stopped", True
         case _:

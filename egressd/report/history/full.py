@@ -51,7 +51,8 @@ def history_head(history: History, width: int) -> list[str]:
         if watch.sweeps
         else "no sweep on record: egressd did not run, or it was too long ago"
     )
-    lines = fold(f"From {history.since} to {history.until}: {looked}.", width=width)
+    at = f" at {', then '.join(map(clean, history.sites))}" if history.sites else ""
+    lines = fold(f"From {history.since} to {history.until}{at}: {looked}.", width=width)
     if history.cut:
         lines += fold("Only the newest events are shown; choose a shorter time.", width=width)
     if history.unreadable:
@@ -101,11 +102,15 @@ def _daemon_title(
         case ConfigRejected():
             return "configuration rejected; the previous one stays in use", Style.YELLOW
         case DaemonStarted():
-            return f"egressd {clean(event.egressd)} started", None
+            return f"egressd {clean(event.egressd)} started{_at(event.site)}", None
         case DaemonStopped():
             return "egressd stopped", None
         case _:
             assert_never(event)
+
+
+def _at(site: str | None) -> str:
+    return f" at {clean(site)}" if site else ""
 
 
 def _notice_title(event: NoticePosted) -> tuple[str, Style]:

@@ -32,6 +32,8 @@ class StartLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="start"
     egressd: str
     catalog: CatalogEntry
     config_digest: str
+    site: str | None = None
+    """The host's place in a fleet; null: an older version wrote the report."""
     region: str | None
     cloud: str
     sources: tuple[str, ...]

@@ -35,6 +35,7 @@ def start_line(plan: Plan, *, at: Timestamp) -> StartLine:
         egressd=__version__,
         catalog=CatalogEntry(revision=plan.catalog_revision, digest=plan.catalog_digest),
         config_digest=plan.config_digest,
+        site=plan.site,
         region=plan.region,
         cloud=plan.cloud,
         sources=tuple(one.name for one in plan.sources),

@@ -142,6 +142,7 @@ def _new_suite(root: Element, sweep: Sweep, name: str, numbers: dict[str, str], 
     for key, value in (
         ("egressd", __version__),
         ("run", recording.id),
+        ("site", recording.vantage.site or recording.vantage.host),
         ("cloud", recording.plan.cloud),
         ("region", recording.plan.region or ""),
         ("catalog", recording.plan.catalog_revision),

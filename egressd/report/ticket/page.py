@@ -15,7 +15,7 @@ from egressd.errors import ExitCode
 from egressd.firewall import Asks, FirewallRule
 from egressd.model.plan import Target
 from egressd.model.verdict import Outcome, OutcomeCounts, SourceVerdict, Sweep
-from egressd.report.diff.render_diff import diff_lines, summarize_diff
+from egressd.report.diff.render_diff import diff_lines, moment_before, summarize_diff
 from egressd.report.diff.sweep_diff import diff_since_baseline
 from egressd.report.findings import ReportedFinding
 from egressd.report.summary import (
@@ -187,7 +187,7 @@ def _facts(sweep: Sweep, scope: TicketScope) -> Iterator[tuple[str, str]]:
 def _changes(sweep: Sweep) -> Iterator[str]:
     changes = diff_since_baseline(sweep)
     if changes is not None:
-        yield f"Since {changes.before_started}: {summarize_diff(changes)}"
+        yield f"Since {moment_before(changes)}: {summarize_diff(changes)}"
         for heading, lines in diff_lines(changes):
             yield from (f"{heading.capitalize()}: {line}" for line in lines)
 

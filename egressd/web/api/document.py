@@ -48,6 +48,7 @@ def targets_document(snapshot: Snapshot, asked: PageOfTargets = WHOLE_PAGE) -> d
     page, following = asked.of(planned)
     return {
         "schema": TARGETS_SCHEMA,
+        "site": snapshot.settings.chosen_site,
         "completed": snapshot.counters.completed,
         "total": len(planned),
         "next": following,
@@ -59,6 +60,7 @@ def alerts_document(snapshot: Snapshot) -> dict[str, Any]:
     """Return the alerts that are not resolved, the most urgent first, the silences and the receivers."""
     return {
         "schema": ALERTS_SCHEMA,
+        "site": snapshot.settings.chosen_site,
         "completed": snapshot.counters.completed,
         "alerts": [_alert(one, snapshot) for one in by_urgency(snapshot.alerts)],
         "maintenance": [_silence(one) for one in snapshot.silences],

@@ -122,6 +122,7 @@ def timeline_document(snapshot: Snapshot, asked: HistoryQuery) -> dict[str, Any]
     found = timelines(record, standings, since=asked.since, until=asked.until)
     return {
         "schema": TIMELINE_SCHEMA,
+        "site": snapshot.settings.chosen_site,
         "since": max(asked.since, record.since),
         "until": asked.until,
         "cut": record.cut,

@@ -88,6 +88,8 @@ class StatusView(Struct, frozen=True, kw_only=True):
     mood: str
     """`good`, `bad` or `waiting`: the name of the page's icon."""
     host: str
+    site: str
+    """The host's place in a fleet; empty: it is not known."""
     now: Moment
     counts: OutcomeCounts | None
     started: Moment | None
@@ -131,7 +133,7 @@ class StatusPage(Struct, frozen=True, kw_only=True):
     ) -> bytes:
         """Render the page as of now; all values are escaped."""
         view = self._view(snapshot, now, stalled=stalled, query=query or PageQuery())
-        return render_page("status.html", root="", title=view.headline, page=view)
+        return render_page("status.html", root="", title=_title(view), page=view)
 
     def _view(self, snapshot: Snapshot, now: datetime, *, stalled: bool, query: PageQuery) -> StatusView:
         sweep, alerts = snapshot.sweep, by_urgency(snapshot.alerts)
@@ -147,6 +149,7 @@ class StatusPage(Struct, frozen=True, kw_only=True):
             headline=headline,
             mood=mood,
             host=sweep.recording.vantage.host if sweep else "",
+            site=snapshot.settings.chosen_site or "",
             now=Moment(stamp=clock.timestamp(now), ago="now"),
             counts=count_outcomes(row.outcome for row in rows) if sweep else None,
             started=moment_of(snapshot.started, now),
@@ -206,6 +209,11 @@ class StatusPage(Struct, frozen=True, kw_only=True):
             return ChangeRecord(since=clock.timestamp(now - period)), f"{error}"
         why = "There are more changes than are shown: what was before the oldest of them is left empty."
         return found, why if found.cut else ""
+
+
+def _title(view: StatusView) -> str:
+    """Return the title: of many pages side by side, the site tells which is which."""
+    return " - ".join(filter(None, (view.headline, view.site)))
 
 
 def _headline(snapshot: Snapshot, *, stalled: bool) -> tuple[str, str]:
