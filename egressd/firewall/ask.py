@@ -168,6 +168,7 @@ class Asks:
             run=recording.id,
             started=recording.started,
             host=recording.vantage.host,
+            site=recording.vantage.site,
         )
         return RuleSet(rules=self.rules() if rules is None else tuple(rules), origin=origin)
 

@@ -25,6 +25,8 @@ class Origin(Struct, frozen=True, kw_only=True):
     """When that sweep began, RFC 3339 in UTC."""
     host: str | None = None
     """The host that it was made from."""
+    site: str | None = None
+    """The place of that host in a fleet."""
     further: tuple[Origin, ...] = ()
     """Those of further reports whose failures ask for some of them."""
 
@@ -35,7 +37,8 @@ class Origin(Struct, frozen=True, kw_only=True):
 
     def _lines(self) -> Iterator[str]:
         if self.run is not None:
-            yield f"What failed from {self.host} at {self.started} (run {self.run})."
+            site = f" of {self.site}" if self.site not in (None, self.host) else ""
+            yield f"What failed from {self.host}{site} at {self.started} (run {self.run})."
         place = f"cloud {self.cloud}, region {self.region or 'not given'}"
         yield f"Profiles: {', '.join(self.profiles) or 'none'}; {place}; catalog of {self.catalog_revision}."
         for one in self.further:

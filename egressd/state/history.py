@@ -36,7 +36,7 @@ _EVENTS = """
 SELECT kind, body FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id
 """
 _NEWEST = """
-SELECT kind, body FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id DESC LIMIT ?
+SELECT kind, body, at FROM events WHERE at >= ? AND at <= ? AND kind != 'sweep' ORDER BY id DESC LIMIT ?
 """
 _BEFORE = """
 SELECT kind, body FROM events WHERE id IN (
@@ -138,10 +138,10 @@ def _read(
     events: deque[Event] = deque(
         maxlen=MOST_EVENTS + 1
     )  # a pattern may match few of many: all are read, few are kept
-    rows, left_out = _rows(connection, since, until, most)
-    sites = SitesInOrder(tuple(_events(connection.execute(_SITE, (since,)), unreadable)))
-    if not wanted.wants_site(sites.current):
+    rows, first_read, left_out = _rows(connection, since, until, most)
+    if not wanted.wants_site(SitesInOrder(_last_site(connection, since)).current):
         already, causes = (), set()
+    sites = SitesInOrder(_last_site(connection, first_read))
     found = sites.follow(_events(rows, unreadable), wanted)
     events.extend(wanted.select(found, causes=causes, changed=changed))
     sweeps, first, last = connection.execute(_SWEEPS, (since, until)).fetchone()
@@ -159,12 +159,21 @@ def _read(
 
 def _rows(
     connection: sqlite3.Connection, since: Timestamp, until: Timestamp, most: int | None
-) -> tuple[Iterable[tuple[object, object]], bool]:
-    """Return the rows of a period, the oldest first, and whether there are more than may be read."""
+) -> tuple[Iterable[tuple[object, object]], Timestamp, bool]:
+    """Return the rows of a period, the oldest first, from when on, and whether there are more."""
     if most is None:
-        return connection.execute(_EVENTS, (since, until)), False
+        return connection.execute(_EVENTS, (since, until)), since, False
     found = connection.execute(_NEWEST, (since, until, most + 1)).fetchall()
-    return reversed(found[:most]), len(found) > most
+    rows, left_out = found[:most], len(found) > most
+    return ((kind, body) for kind, body, _ in reversed(rows)), rows[-1][2] if left_out else since, left_out
+
+
+def _last_site(connection: sqlite3.Connection, before: Timestamp) -> tuple[Event, ...]:
+    """Return the event that told the site of this host last before a moment; none if none did.
+
+    One that can't be read counts as none: as a part of the period it is told to be unreadable.
+    """
+    return tuple(_events(connection.execute(_SITE, (before,)), []))
 
 
 def _not_ok(events: Iterable[Event]) -> Iterator[FindingOpened | TargetChanged]:

@@ -160,11 +160,11 @@ def test_the_web_configuration_is_checked_too(tmp_path: Path) -> None:
 def test_a_good_configuration_is_ok(tmp_path: Path) -> None:
     """`config check` prints a summary of the settings."""
     path = tmp_path / "egressd.yml"
-    path.write_text("region: westeurope\nresolvers: [10.0.0.53]\n", encoding="utf-8")
+    path.write_text("region: westeurope\nresolvers: [10.0.0.53]\nsite: oslo-1\n", encoding="utf-8")
     done = run_in_process("config", "check", "--config.file", str(path))
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith(
-        "ok: profiles resource-bridge, connected-machine; cloud public; region westeurope;"
+        "ok: profiles resource-bridge, connected-machine; cloud public; region westeurope; site oslo-1;"
     )
 
 
@@ -327,6 +327,15 @@ def test_reading_commands_work() -> None:
         done = run_in_process(*words)
         assert (done.exit_code, done.stderr) == (0, ""), words
         assert message in done.stdout
+
+
+@pytest.mark.parametrize(("words", "site"), [((), platform.node()), (("--site", "oslo-1"), "oslo-1")])
+def test_a_plan_says_its_site(words: tuple[str, ...], site: str) -> None:
+    """As given, else the host's name: it is what metrics, alerts and reports of this host will say."""
+    done = run_in_process("plan", "--region", "westeurope", *words)
+    assert f"\nSite: {site}\n" in done.stdout
+    done = run_in_process("plan", "--region", "westeurope", "--format", "json", *words)
+    assert json.loads(done.stdout)["site"] == site
 
 
 def test_only_narrows_the_sweep(tmp_path: Path) -> None:

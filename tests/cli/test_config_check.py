@@ -73,6 +73,7 @@ def test_what_this_host_lacks_can_be_left_out(tmp_path: Path, monkeypatch: pytes
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith("ok: profiles none; ")
     assert "receivers 3" in done.stdout
+    assert "; site not set, so the name of the host; " in done.stdout
     assert keys_of(check(tmp_path, "--no-host", **ELSEWHERE, interval="1ms", regoin="x")) == [
         "interval",
         "regoin",

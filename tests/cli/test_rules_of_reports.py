@@ -43,10 +43,23 @@ def test_rules_of_several_reports_are_one_text(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert [one["destination"] for one in document["rules"]] == ["a.example", "bb.example", "ccc.example"]
     assert len(document["reports"]) == 2
+    assert {one["site"] for one in document["reports"]} == {None}
     for language in ("list", "squid", "dnsmasq-nftables"):
         text = run(first, second, "--format", language).stdout
         assert text.count("What failed from") == 2, language
         assert all(name in text for name in ("a.example", "bb.example", "ccc.example"))
+
+
+def test_rules_say_the_site_of_their_report(tmp_path: Path) -> None:
+    """Where it is not the name of the host, which is said anyway."""
+    path = saved(tmp_path, "a.example")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    host = document["vantage"]["host"]
+    for site, said in (("oslo-1", f"{host} of oslo-1 at "), (host, f"{host} at "), (None, f"{host} at ")):
+        document["vantage"]["site"] = site
+        path.write_text(json.dumps(document), encoding="utf-8")
+        assert f"What failed from {said}" in run(path, "--format", "list").stdout
+        assert json.loads(run(path, "--format", "json").stdout)["report"]["site"] == site
 
 
 def test_only_one_report_comes_from_stdin(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -55,7 +56,7 @@ def test_a_good_reload_takes_effect_and_a_bad_one_does_not(tmp_path: Path, confi
     with daemon(tmp_path, config) as running:
         running.wait_for("3 targets")
         fewer = [{"id": "own-0", "host": HOSTS[0], "port": 443, "protocol": "https"}]
-        config.write_text(settings(lab, endpoints=fewer), encoding="utf-8")
+        config.write_text(settings(lab, endpoints=fewer, site="oslo-1"), encoding="utf-8")
         running.process.send_signal(signal.SIGHUP)
         assert "MONOTONIC_USEC=" in running.wait_for("RELOADING=1")
         running.wait_for("READY=1")
@@ -65,6 +66,8 @@ def test_a_good_reload_takes_effect_and_a_bad_one_does_not(tmp_path: Path, confi
         running.wait_for("RELOADING=1")
         assert "the last reload was refused" in running.wait_for("READY=1")
         assert "egressd_config_last_reload_successful 0.0" in running.get("/metrics")[1]
+        history = json.loads(running.get("/api/v1/history?since=1h")[1])
+        assert history["sites"] == [platform.node(), "oslo-1"]
         before = len(running.events("sweep"))
         running.until(lambda: len(running.events("sweep")) > before, "another sweep")
         assert running.stop()[0] == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from egressd.catalog import load_catalog
 from egressd.model.catalog import Catalog
 from egressd.model.endpoint import Cloud, Role
@@ -24,8 +26,10 @@ SETTINGS = Settings(
 
 def test_the_whole_text(catalog: Catalog) -> None:
     """What is probed, from where and why; what is not and why; the controls; the notes."""
-    assert render_plan(make_plan(catalog, SETTINGS, label=LABEL)) == (
+    plan = make_plan(catalog, replace(SETTINGS, site="oslo-1"), label=LABEL)
+    assert render_plan(plan) == (
         "Plan: 6 targets by 6 probes, cloud public, region not given, catalog of 2026-11-20\n"
+        "Site: oslo-1\n"
         "DNS: 10.0.0.53\n"
         "Path: through http://proxy.example:3128 unless bypassed\n"
         "\n"

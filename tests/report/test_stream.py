@@ -23,9 +23,11 @@ SCHEMA = Path(__file__).parents[2] / "egressd" / "report" / "stream" / "stream-1
 @pytest.fixture
 def sweep(sweep_of: Callable[..., Sweep], row: Callable[..., object]) -> Sweep:
     """A sweep with one target that works and one that does not."""
-    return sweep_of(
+    made = sweep_of(
         row(), row(host="a.example", outcome=Outcome.BLOCKED, advice="Allow\nit \x1b[2J \u2028 now.")
     )
+    plan = replace(made.recording.plan, site="oslo-1")
+    return replace(made, recording=replace(made.recording, plan=plan))
 
 
 def lines_of(sweep: Sweep) -> list[dict[str, Any]]:
@@ -52,6 +54,7 @@ def test_each_line_is_valid_and_says_what_the_report_says(sweep: Sweep) -> None:
         by_type.setdefault(one["type"], []).append(one)
     assert (lines[0]["type"], lines[-1]["type"]) == ("start", "summary")
     assert lines[0]["targets"] == len(report["targets"])
+    assert (lines[0]["site"], report["plan"]["site"]) == ("oslo-1", "oslo-1")
     without_trails = [{key: one[key] for key in one if key != "trails"} for one in report["targets"]]
     assert [one["target"] for one in by_type["target"]] == without_trails
     assert [one["finding"] for one in by_type.get("finding", [])] == report["findings"]

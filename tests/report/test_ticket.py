@@ -193,6 +193,7 @@ def test_junit_has_a_case_for_every_target_and_source(mixed: Sweep) -> None:
     root = ET.fromstring(render_junit(mixed))
     assert root.attrib.items() >= {"tests": "7", "failures": "2", "errors": "1", "skipped": "2"}.items()
     (suite,) = root
+    assert suite.find("properties/property[@name='site']").attrib["value"] == "arc-01"  # type: ignore[union-attr]
     assert suite.attrib["name"] == "egressd from default"
     assert suite.attrib["timestamp"] == "2026-11-20T03:10:04"
     results = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from egressd.fields.parse import LONGEST_SITE
 from egressd.model.snapshot import Snapshot
 from tests.metrics.snapshots import make_snapshot
 from tests.web.browser import CHROMIUM, Browser, open_page, running_browser
@@ -61,7 +62,7 @@ async def test_it_fits_a_wall_and_a_telephone_in_both_schemes(
     """Every target is there, nothing is wider than the window, and neither policy nor script complains,
     however many targets fail; nothing is asked of another server."""
     snapshot = site(tmp_path, failing, large=failing > 100)
-    running = await start(snapshot)
+    running = await start(replace(snapshot, settings=replace(snapshot.settings, site="W" * LONGEST_SITE)))
     every, bad = counts(snapshot)
     assert bad == failing
     grounds = set()

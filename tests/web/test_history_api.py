@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from egressd.model.event import DaemonStarted
+from egressd.model.event import ConfigReloaded, DaemonStarted
 from egressd.model.snapshot import StateStatus
 from egressd.standing import advance
 from egressd.state.history import history_json, read_history
@@ -28,8 +28,9 @@ async def running(start: Start, tmp_path: Path) -> Running:
         words = {"row/a:443": "ok", "row/b:443": "ok"}
         standings, events = advance(standings, sweep(number, words), now=at(number))
         emitted += events
-    started = DaemonStarted(at=at(0), egressd="0.1.0", config_digest="d")
-    await save_and_close(tmp_path, standings, [started, *emitted])
+    started = DaemonStarted(at=at(0), egressd="0.1.0", config_digest="d", site="oslo-1")
+    moved = ConfigReloaded(at=at(10), digest="d", site="bergen-2")
+    await save_and_close(tmp_path, standings, [started, emitted[0], moved, *emitted[1:]])
     return await start(
         replace(make_snapshot(), standings=standings, state=StateStatus(directory=str(tmp_path)))
     )
@@ -47,7 +48,7 @@ async def test_events_are_those_of_the_command(running: Running, tmp_path: Path)
     found = await ask(running, "/api/v1/history", **WHOLE)
     whole = read_history(tmp_path, since=at(0), until="2026-11-20T04:00:00.000Z", target=None)
     assert found == json.loads(history_json(whole))
-    assert [one["kind"] for one in found["events"]] == ["started", "target", "target"]  # type: ignore[attr-defined]
+    assert [one["kind"] for one in found["events"]] == ["started", "target", "reloaded", "target"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -58,10 +59,13 @@ async def test_events_are_those_of_the_command(running: Running, tmp_path: Path)
         ({"reason": "tls_*", "kind": "target"}, 2),
         ({"reason": "dns_*"}, 0),
         ({"source": "nowhere"}, 0),
+        ({"site": "*"}, 2),
+        ({"site": "oslo-*"}, 1),
+        ({"site": "nowhere"}, 0),
     ],
 )
 async def test_events_are_chosen(running: Running, query: dict[str, str], events: int) -> None:
-    """By target, reason, source and kind; those of the daemon alone are not counted here."""
+    """By target, reason, source, site and kind; those of the daemon alone are not counted here."""
     found = await ask(running, "/api/v1/history", **WHOLE, **query)
     assert len([one for one in found["events"] if one["kind"] == "target"]) == events  # type: ignore[attr-defined]
 
@@ -71,6 +75,10 @@ async def test_a_request_reads_a_bounded_part(running: Running, monkeypatch: pyt
     monkeypatch.setattr("egressd.web.api.history.MOST_READ", 1)
     found = await ask(running, "/api/v1/history", **WHOLE)
     assert (found["cut"], [one["at"] for one in found["events"]]) == (True, [at(21)])  # type: ignore[attr-defined]
+    assert found["sites"] == ["bergen-2"]  # which it had by then
+    here = await ask(running, "/api/v1/history", **WHOLE, site="bergen-2")
+    assert here["events"] == found["events"]
+    assert (await ask(running, "/api/v1/history", **WHOLE, site="oslo-1"))["events"] == []
 
 
 async def test_the_timeline_has_every_target(running: Running) -> None:

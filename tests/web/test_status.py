@@ -204,7 +204,7 @@ def test_the_site_is_in_title_heading_and_api() -> None:
     """The page says where the host is, escaped, and a site that is the host's name once."""
     snapshot = make_snapshot(make_sweep(Row()))
     page = rendered(replace(snapshot, settings=replace(snapshot.settings, site="Oslo <1>")))
-    assert " - Oslo &lt;1&gt; - egressd</title>" in page
+    assert "<title>Oslo &lt;1&gt;: " in page
     assert "from <strong>arc-01</strong> at <strong>Oslo &lt;1&gt;</strong>" in page
     own = replace(snapshot, settings=replace(snapshot.settings, site="arc-01"))
     assert " at <strong>" not in rendered(own)

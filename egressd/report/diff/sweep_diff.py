@@ -107,15 +107,13 @@ def compare_baselines(before: Baseline, after: Baseline) -> SweepDiff:
     keys = dict.fromkeys((*new, *old))
     found = [one for key in keys if (one := _change(old.get(key), new.get(key))) is not None]
     same = [new[key] for key in new if key in old and _change(old[key], new[key]) is None]
-    known = before.site is not None and after.site is not None  # else an older version wrote one of them
-    sites = (before.site, after.site) if known else (before.host, after.host)
     return SweepDiff(
         before=before.run,
         before_started=before.started,
-        before_site=sites[0],
+        before_site=before.site,
         after=after.run,
         after_started=after.started,
-        after_site=sites[1],
+        after_site=after.site,
         changes=tuple(sorted(found, key=lambda one: list(ChangeKind).index(one.kind))),
         unchanged=len(same),
         still_failing=sum(Outcome(one.outcome) in FAILING for one in same),

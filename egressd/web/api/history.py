@@ -25,7 +25,7 @@ MOST_READ = 20_000
 """Events of the history that one request reads."""
 MOST_PATTERNS = 20
 LONGEST_PATTERN = 200
-EVENT_KEYS = ("since", "until", "target", "source", "reason", "kind")
+EVENT_KEYS = ("since", "until", "target", "source", "site", "reason", "kind")
 TIMELINE_KEYS = ("since", "target", "source")
 """The parameters of a query; what else it has is refused, as a misspelt one would ask for too much."""
 
@@ -64,6 +64,7 @@ def parse_query(query: MultiMapping[str], keys: Sequence[str], *, now: datetime)
         selection=Selection(
             reasons=_patterns(query, "reason"),
             sources=_patterns(query, "source"),
+            sites=_patterns(query, "site"),
             kinds=tuple(map(EventKind, kinds)),
         ),
     )

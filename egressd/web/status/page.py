@@ -212,8 +212,8 @@ class StatusPage(Struct, frozen=True, kw_only=True):
 
 
 def _title(view: StatusView) -> str:
-    """Return the title: of many pages side by side, the site tells which is which."""
-    return " - ".join(filter(None, (view.headline, view.site)))
+    """Return the title, the site first: the beginning is what a tab shows, and the site tells many apart."""
+    return ": ".join(filter(None, (view.site, view.headline)))
 
 
 def _headline(snapshot: Snapshot, *, stalled: bool) -> tuple[str, str]:

@@ -15,7 +15,7 @@ def _render(asked: RuleSet) -> str:
     """Write the rules and their origin as one object."""
     origin = asked.origin
     reports = [
-        {"run": one.run, "started": one.started, "host": one.host}
+        {"run": one.run, "started": one.started, "host": one.host, "site": one.site}
         for one in (origin, *origin.further)
         if one.run is not None
     ]
