@@ -76,8 +76,11 @@ async def raw_server(
 ) -> AsyncIterator[RawServer]:
     """Serve on loopback; `answer` is sent to each request, and the connection closed."""
     seen = RawServer(port=0)
+    serving: set[asyncio.Task[object]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (task := asyncio.current_task()) is not None:
+            serving.add(task)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
@@ -90,15 +93,21 @@ async def raw_server(
                 await writer.drain()
             else:
                 await answer(writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # asyncio would log that a connection's task was cancelled
         finally:
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     seen.port = server.sockets[0].getsockname()[1]
     async with server:
-        yield seen
+        try:
+            yield seen
+        finally:
+            for task in serving:
+                task.cancel()
+            if serving:
+                await asyncio.wait(serving)
 
 
 def response(status: str, body: bytes, *headers: str, media: str = "application/json") -> bytes:
