@@ -38,10 +38,12 @@ NUMBERS: dict[str, tuple[int | Fraction, ...]] = {
     "instance:egressd_site_info:fresh": (1, thresholds.SILENT_INTERVALS, MARGIN, FILE_AGE),
     "site:egressd_last_seen_timestamp_seconds": (DAY,),
     "instance_target:egressd_target_unknown:group": (1,),
-    "instance_target:egressd_failure:reason": (0, 0, 1),
+    "instance_target:egressd_failure:reason": (0, 1),
+    "site_target:egressd_target_up:min": (0,),
     "instance_target:egressd_failure:worked": (1,),
     "instance_target:egressd_failing_since_timestamp_seconds:began": (1,),
     "site:egressd_required_failing:count": (0,),
+    "site:egressd_required_failing:ratio": (0,),
     "site:egressd_cut_off:bool": (
         *share(thresholds.CUT_OFF),
         thresholds.LEAST_CUT_OFF,
