@@ -17,7 +17,7 @@ test: $(VENV)/.dev  ## Run the tests
 
 QUICK := tests/planning tests/attribution tests/standing tests/alerting tests/catalog tests/documents tests/report tests/metrics \
 	tests/config tests/notify/content tests/manual tests/test_yamlfile.py tests/test_proofs.py tests/test_house.py
-MEASURED := $(QUICK) tests/repositories tests/engine tests/state tests/probe tests/net_room tests/web
+MEASURED := $(QUICK) tests/fleet tests/prometheus_room tests/repositories tests/engine tests/state tests/probe tests/net_room tests/web
 PLAIN := not servers and not machine and not alone
 
 quick: $(VENV)/.dev  ## Run the tests of the rooms without I/O, and the house test: about a minute

@@ -137,6 +137,7 @@ def main() -> int:
     parser.add_argument(
         "--full-sites", type=int, default=FULL_SITES, help="all series of so many; 0: of none"
     )
+    parser.add_argument("--host-rules", action="store_true", help="evaluate the rules of single hosts, too")
     parser.add_argument("--event", choices=tuple(EVENTS), action="append", help="default: each")
     asked = parser.parse_args()
     if absent := missing(PROMETHEUS, ALERTMANAGER, PROMTOOL):
@@ -144,7 +145,13 @@ def main() -> int:
     begun = time.monotonic()
     groups: list[RuleTime] = []
     for name in asked.event or tuple(EVENTS):
-        fleet = Fleet(sites=asked.sites, targets=asked.targets, sources=asked.sources, event=name)
+        fleet = Fleet(
+            sites=asked.sites,
+            targets=asked.targets,
+            sources=asked.sources,
+            event=name,
+            host_rules=asked.host_rules,
+        )
         groups += report(fleet, minutes=asked.minutes).groups
     if asked.full_sites:
         sites = Fleet(sites=asked.full_sites, targets=asked.targets, sources=asked.sources, full=True)

@@ -25,6 +25,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 CENTRAL = CONFIG / "fleet" / "prometheus-central.yml"
 ROUTES = CONFIG / "fleet" / "alertmanager.yml"
 RULES = tuple(sorted((CONFIG / "prometheus").glob("egressd-*.yml")))
+FLEET_RULES = tuple(one for one in RULES if one.name.startswith("egressd-fleet-"))
 PROMETHEUS, ALERTMANAGER, PROMTOOL = "prometheus", "prometheus-alertmanager", "promtool"
 READY = 60.0
 """Seconds that a program may take until it answers."""
@@ -42,6 +43,8 @@ class Fleet:
     sources: int = 1
     full: bool = False
     """Whether all series are kept, not only those of the fleet."""
+    host_rules: bool = False
+    """Whether the rules of single hosts are evaluated, too; a large fleet leaves them to the sites."""
     event: str = "normal hour"
     after: float = 120.0
     """Seconds until it happens."""
@@ -158,7 +161,7 @@ def _write_prometheus(folder: Path, fleet: Fleet, *, server: str, alertmanager: 
     if fleet.full:
         job.pop("metric_relabel_configs")
     job["file_sd_configs"] = [{"files": [str(folder / "sites.json")]}]
-    document["rule_files"] = [str(one) for one in RULES]
+    document["rule_files"] = [str(one) for one in (RULES if fleet.host_rules else FLEET_RULES)]
     document["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
     sites = [
