@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -26,8 +27,13 @@ class Prometheus:
         """Return the data of an answer of the API."""
         address = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         request = urllib.request.Request(address, headers=self._headers)
-        with urllib.request.urlopen(request, timeout=TIMEOUT, context=self._trust) as answer:
-            return json.load(answer)["data"]
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT, context=self._trust) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            if error.code == 400:  # the question is wrong: waiting does not help
+                raise AssertionError(error.read()) from error
+            raise
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the series of an instant query."""

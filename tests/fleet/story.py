@@ -18,6 +18,8 @@ LONE, DARK = "bergen", "narvik"
 ROLLOUT = ("lodz", "turin", "oslo")
 APART = 300 / DIVISOR + 2 * INTERVAL
 """Seconds between two sites of a rollout: certainly more than what counts as the same minutes."""
+SILENT = 900 / DIVISOR + 2 * INTERVAL
+"""Seconds after which `egressd fleet` takes a site for silent: its reports are older than others."""
 FLAPPING = SITES[:2]
 WATCHED = "EgressServiceDown|EgressRuleRollout|EgressSite.+|EgressTargetUnreachable"
 _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT[\d:.]+Z)"')
@@ -161,6 +163,10 @@ def _flap(story: Story) -> None:
             for name in FLAPPING:
                 story.lab.network.switch_link(name, state)
             story.holds(f'count(up{{site=~"{"|".join(FLAPPING)}"}} == {scraped}) == {len(FLAPPING)}')
+    story.holds(
+        f"vector(time()) > {story.steps['site_silent'].began + SILENT}",
+        "the dark site is silent for long enough",
+    )
     story.save(without=DARK)
     step.reports = [*story.saved]
     step.ended = time.time()

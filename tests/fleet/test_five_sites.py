@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -152,8 +153,8 @@ def differing(story: Story, step: str) -> set[str]:
     """Return the sites that began to differ in a step."""
     window = story.steps[step]
     found = story.lab.ask('ALERTS{alertname="EgressSiteDiffers", alertstate="firing"}[20m]')
-    began = {one["metric"]["site"]: float(one["values"][0][0]) for one in found}
-    return {site for site, at in began.items() if window.began <= at < window.ended}
+    began = [(one["metric"]["site"], float(one["values"][0][0])) for one in found]
+    return {site for site, at in began if window.began <= at < window.ended}
 
 
 def test_a_lone_site_is_told_once(story: Story) -> None:
@@ -255,3 +256,24 @@ def test_the_command_says_the_same_from_saved_reports(story: Story, step: str, t
     verdicts = verdicts_of(done)
     assert done.returncode == 1
     assert about(verdicts, label) == [(kind, {*sites})], verdicts
+
+
+def test_the_command_says_who_is_silent(story: Story, tmp_path: Path) -> None:
+    """Of the dark site there is no report of the time of the others; no service and no rule is accused."""
+    write_stretched(story, "flapping", tmp_path)
+    done = story.lab.network.centre.egressd("fleet", str(tmp_path), "--format", "json")
+    verdicts = verdicts_of(done)
+    assert [one["sites"] for one in verdicts if one["kind"] == "site_silent"] == [[DARK]]
+    assert {one["kind"] for one in verdicts} & {"service_down", "rule_rollout", "common_change"} == set()
+
+
+@pytest.mark.parametrize("step", ["site_differs", "service_down"])
+def test_the_command_says_the_same_from_prometheus(story: Story, step: str) -> None:
+    """Asked at the centre, as of then, it finds the same. Onsets that are seconds apart are no rollout."""
+    at = datetime.fromtimestamp(story.steps[step].ended - 1, UTC).isoformat(timespec="seconds")
+    words = ("--prometheus", "http://127.0.0.1:9090", "--at", at.replace("+00:00", "Z"), "--format", "json")
+    done = story.lab.network.centre.egressd("fleet", *words)
+    kind, label, sites = SAYS[step]
+    ((found, failing_sites),) = about(verdicts_of(done), label)
+    assert found == kind
+    assert failing_sites <= {*sites}  # the alert fires before the last of five fails

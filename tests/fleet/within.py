@@ -17,9 +17,9 @@ Answer = TypeVar("Answer")
 
 
 def within(host: Host, call: Callable[[], Answer]) -> Answer:
-    """Return what a call returns whose sockets are in a host's namespace. It may raise OSError."""
+    """Return what a call returns, or raises, whose sockets are in the namespace of a host."""
     found: list[Answer] = []
-    failed: list[OSError] = []
+    failed: list[Exception] = []
 
     def enter() -> None:
         try:
@@ -27,7 +27,7 @@ def within(host: Host, call: Callable[[], Answer]) -> Answer:
                 if ctypes.CDLL(None, use_errno=True).setns(name.fileno(), CLONE_NEWNET) != 0:
                     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
             found.append(call())
-        except OSError as error:
+        except (OSError, AssertionError) as error:
             failed.append(error)
 
     thread = threading.Thread(target=enter)
