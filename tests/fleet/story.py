@@ -97,7 +97,7 @@ def play(lab: Lab) -> Story:
     story = Story(lab=lab)
     everything = len(SITES) * (len(ADDRESSES) + 1)
     story.holds(f"count(egressd_target_up offset {round(2 * INTERVAL)}s == 1) == {everything}", "all is well")
-    story.holds(f"count(endpoint:egressd_sites_working:count == {len(SITES)}) == {len(ADDRESSES) + 1}")
+    story.holds(f"count(instance:egressd_site_info:fresh) == {len(SITES)}", "the rules know every site")
     story.save()
     _close_one(story)
     _service_down(story)
