@@ -31,7 +31,7 @@ WARM_UP = 150
 """Seconds until every site was scraped and every group evaluated."""
 FULL_SITES = 100
 SHARE = 0.1
-"""The most of its interval that a group may take."""
+"""The most of its interval that a rule may take."""
 SCRAPED_EVERY = 30
 SHOWN = 12
 
@@ -67,9 +67,9 @@ def run(fleet: Fleet, *, minutes: float, ask: bool) -> Measured:
 
 
 def figures(found: Iterable[RuleTime], sites: int) -> tuple[Figure, ...]:
-    """Return what there is a goal for."""
+    """Return what there is a goal for: the share of the slowest rule."""
     longest = max((one.share for one in found), default=float("inf"))
-    return (Figure(label=f"a rule group's share of its interval, {sites:,} sites", ours=longest, goal=SHARE),)
+    return (Figure(label=f"a rule's share of its interval, {sites:,} sites", ours=longest, goal=SHARE),)
 
 
 def measure(*, sites: int = 1000, targets: int = 150, minutes: float = 3) -> tuple[Figure, ...]:
@@ -79,7 +79,7 @@ def measure(*, sites: int = 1000, targets: int = 150, minutes: float = 3) -> tup
         return ()
     found = run(Fleet(sites=sites, targets=targets), minutes=minutes, ask=False)
     print_rules(found.rules)
-    return figures(found.rules.groups, sites)
+    return figures(found.rules.rules, sites)
 
 
 def print_cost(fleet: Fleet, cost: Cost, size: BlockSize) -> None:
@@ -143,7 +143,7 @@ def main() -> int:
     if absent := missing(PROMETHEUS, ALERTMANAGER, PROMTOOL):
         sys.exit(f"SKIPPED: the fleet's bench needs {', '.join(absent)}")
     begun = time.monotonic()
-    groups: list[RuleTime] = []
+    rules: list[RuleTime] = []
     for name in asked.event or tuple(EVENTS):
         fleet = Fleet(
             sites=asked.sites,
@@ -152,12 +152,12 @@ def main() -> int:
             event=name,
             host_rules=asked.host_rules,
         )
-        groups += report(fleet, minutes=asked.minutes).groups
+        rules += report(fleet, minutes=asked.minutes).rules
     if asked.full_sites:
         sites = Fleet(sites=asked.full_sites, targets=asked.targets, sources=asked.sources, full=True)
         report(sites, minutes=asked.minutes)
     print(f"\n{time.monotonic() - begun:.0f} s in all")
-    found = figures(groups, asked.sites)
+    found = figures(rules, asked.sites)
     print_goals(found)
     return 0 if all(one.is_met for one in found) else 1
 

@@ -43,8 +43,11 @@ QUERIES: Mapping[str, str] = MappingProxyType(
 not among the series that agents send to the centre: it may be absent.
 """
 
-_AT_ONCE = 50
+_AT_ONCE = 20
 """Targets of one query."""
+_STEPS = (("1h", "1m"), (_DAY, "5m"))
+"""How far back is looked, and how closely: a day by the minute, of a thousand sites, is more than Prometheus
+reads for one query."""
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
@@ -57,7 +60,10 @@ def last_worked_queries(targets: Iterable[str]) -> Iterator[str]:
     for first in range(0, len(names), _AT_ONCE):
         pattern = "|".join(map(_quoted, names[first : first + _AT_ONCE]))
         series = f'egressd_target_up{{target=~"{pattern}"}}'
-        yield f"max {_BY_RESULT} (max_over_time((timestamp({series}) and {series} == 1)[{_DAY}:1m]))"
+        worked = f"timestamp({series}) and {series} == 1"
+        yield " or ".join(
+            f"max {_BY_RESULT} (max_over_time(({worked})[{back}:{step}]))" for back, step in _STEPS
+        )
 
 
 def _quoted(name: str) -> str:
