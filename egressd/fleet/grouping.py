@@ -47,8 +47,6 @@ class Group(Struct, frozen=True, kw_only=True):
     """How many sites were compared, the members included."""
     device: str = ""
     """The identity of a device that all members share."""
-    together: bool = False
-    """Whether it is known that they began in the same minutes."""
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -124,7 +122,7 @@ def _most_together(place: PlaceResults, some: Sequence[SiteResult]) -> Group | N
     asked = len(place.failing) + len(since)
     if len(members) < MOST * asked or len({one.site for one in members}) < LEAST_SITES:
         return None
-    group = _group(place, members, _K.SERVICE_DOWN, together=True, working=since)
+    group = _group(place, members, _K.SERVICE_DOWN, working=since)
     if _at_one_service(group):
         return group
     if group.device:
@@ -189,7 +187,7 @@ def _some_together(place: PlaceResults, some: Sequence[SiteResult]) -> Group | N
     members = tuple(some[one] for one in sorted(near))
     if len(members) < LEAST_ROLLOUT:
         return None
-    group = _group(place, members, _K.COMMON_CHANGE, together=True)
+    group = _group(place, members, _K.COMMON_CHANGE)
     if group.device:
         return replace(group, kind=_K.SHARED_DEVICE)
     return group if group.working else None
@@ -229,7 +227,6 @@ def _group(
     members: Sequence[SiteResult],
     kind: FleetVerdictKind,
     *,
-    together: bool = False,
     working: tuple[str, ...] | None = None,
 ) -> Group:
     return Group(
@@ -240,7 +237,6 @@ def _group(
         same_address=_same_address(place, members, working),
         of=len(place.failing) + len(place.working),
         device=_common_device(members),
-        together=together,
     )
 
 

@@ -10,12 +10,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import bcrypt
 import pytest
@@ -27,6 +26,7 @@ from tests.fleet.prometheus import Prometheus
 from tests.lab_process import lab_process
 from tests.pausing_loop import with_long_timeouts
 from tests.ports import free_port
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.servers,
@@ -56,19 +56,6 @@ class Fleet:
         assert self.lab.stdin is not None
         self.lab.stdin.write(f"{command}\n")
         self.lab.stdin.flush()
-
-
-def until(true: Callable[[], Any], what: str) -> Any:
-    """Wait until `true` returns something true, and return it; an answer that can't be had is waited for."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        try:
-            if found := true():
-                return found
-        except OSError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f"never: {what}")
 
 
 def write_site(folder: Path, daemon: str, link: Link) -> None:

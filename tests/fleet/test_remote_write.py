@@ -11,10 +11,9 @@ import json
 import shutil
 import subprocess
 import threading
-import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,7 @@ import yaml
 
 from tests.fleet.files import AGENT, document
 from tests.ports import free_port
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.servers,
@@ -154,19 +154,6 @@ class Setup:
             lines = answer.read().decode().splitlines()
         name = "prometheus_remote_storage_samples_failed_total"
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
-def until(true: Callable[[], object], what: str) -> None:
-    """Wait until something is true; what can't be reached yet is asked again."""
-    end = time.monotonic() + TIMEOUT
-    while time.monotonic() < end:
-        try:
-            if true():
-                return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"never: {what}")
 
 
 @pytest.fixture(scope="module")

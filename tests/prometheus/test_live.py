@@ -9,10 +9,9 @@ import shutil
 import ssl
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.pausing_loop import with_long_timeouts
 from tests.ports import free_port
 from tests.prometheus.conftest import CONFIG, RULES
 from tests.prometheus.expressions import DASHBOARDS, panels, shown_annotations
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(
@@ -74,19 +74,6 @@ class LiveSetup:
         with urllib.request.urlopen(request, timeout=TIMEOUT, context=self.trust) as answer:
             text: str = answer.read().decode()
             return text
-
-
-def until(true: Callable[[], object], what: str) -> Any:
-    """Wait until `true` returns something true, and return it; OSError is retried."""
-    end = time.monotonic() + TIMEOUT
-    while time.monotonic() < end:
-        try:
-            if found := true():
-                return found
-        except OSError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError(f"never: {what}")
 
 
 @contextmanager

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from egressd.errors import ExitCode
 from egressd.fleet.values import FleetReport, FleetRow
@@ -14,7 +11,7 @@ from egressd.report.fleet.card import verdict_cards
 from egressd.report.fleet.conclusion import conclude_fleet, fleet_counts, fleet_exit_code
 from egressd.report.fleet.matrix import MEANINGS, CellState, Column, matrix_of, state_of
 from egressd.report.fleet.moments import onset_text, short
-from egressd.report.text import clean
+from egressd.report.template import page_template
 
 TEMPLATE = Path(__file__).with_name("fleet.html")
 MOST_COLUMNS = 60
@@ -48,7 +45,7 @@ def render_fleet_html(report: FleetReport, *, every_row: bool = False) -> str:
     shown = sum(len(rows) for _, rows in matrix.sections)
     states_of_code = {ExitCode.OK: "good", ExitCode.FAILED: "bad"}
     return (
-        _template().render(
+        page_template(TEMPLATE).render(
             conclusion=conclude_fleet(report),
             state=states_of_code.get(fleet_exit_code(report), "unsure"),
             counts=fleet_counts(report),
@@ -80,16 +77,3 @@ def _about(row: FleetRow, column: Column) -> str:
             text for text in (cell.reason, f"since {onset_text(cell.onset)}" if cell.onset else "") if text
         ]
     return "; ".join(parts)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
-    )
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-
-
-def _finalize(value: object) -> object:
-    """Remove control characters from every value; jinja escapes it afterwards."""
-    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from egressd.model.verdict import Sweep
-from egressd.report.text import clean
+from egressd.report.template import page_template
 from egressd.report.ticket.page import ReportPage, page_of
 from egressd.report.ticket.rule_row import rule_columns
 from egressd.report.ticket.scope import WHOLE, TicketScope
@@ -27,22 +25,9 @@ def render_html(sweep: Sweep, scope: TicketScope = WHOLE) -> str:
 
 def html_page(page: ReportPage) -> str:
     """Render a page."""
-    return _template().render(page=page, columns_of=rule_columns, indent_of=_indent_of) + "\n"
+    return page_template(TEMPLATE).render(page=page, columns_of=rule_columns, indent_of=_indent_of) + "\n"
 
 
 def _indent_of(line: str) -> Markup:
     """Return the blanks that a line of a command begins with; every other value loses its own."""
     return Markup(" " * (len(line) - len(line.lstrip(" "))))  # noqa: S704 - blanks alone
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
-    )
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-
-
-def _finalize(value: object) -> object:
-    """Remove control characters from every value; jinja escapes it afterwards."""
-    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
