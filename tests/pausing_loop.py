@@ -14,6 +14,7 @@ import re
 import selectors
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -48,6 +49,11 @@ class PausingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._selector = _CountingSelector()
         super().__init__(self._selector)
+        self._began = datetime.now(UTC) - timedelta(seconds=self.time())
+
+    def now(self) -> datetime:
+        """Return the time of a wall clock that was right when the loop began, and pauses with it."""
+        return self._began + timedelta(seconds=self.time())
 
     def time(self) -> float:
         return self._selector.now()
@@ -57,6 +63,12 @@ def monotonic() -> float:
     """Return the time of the running PausingLoop, or the machine's where none runs."""
     loop = asyncio._get_running_loop()
     return loop.time() if isinstance(loop, PausingLoop) else time.monotonic()
+
+
+def now() -> datetime:
+    """Return the wall clock's time by the running PausingLoop, or by the machine where none runs."""
+    loop = asyncio._get_running_loop()
+    return loop.now() if isinstance(loop, PausingLoop) else datetime.now(UTC)
 
 
 def use_pausing_clock() -> None:
@@ -87,4 +99,5 @@ if __name__ == "__main__":
 
     asyncio.set_event_loop_policy(PausingLoopPolicy())
     use_pausing_clock()
+    clock.now = now  # or it would show egressd that the machine paused
     main()

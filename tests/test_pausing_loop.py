@@ -8,18 +8,19 @@ import time
 import pytest
 
 from egressd import clock
-from tests.pausing_loop import TURN, PausingLoop
+from tests.pausing_loop import TURN, PausingLoop, now
 
 
 async def test_a_pause_ends_no_timer() -> None:
     """Half a second in which the process did not run is no time on the loop, nor on egressd's clock."""
     assert isinstance(asyncio.get_running_loop(), PausingLoop)
-    begun = clock.monotonic()
+    begun, shown = clock.monotonic(), now()
     async with asyncio.timeout(0.1):
         for _ in range(3):
             time.sleep(0.2)  # noqa: ASYNC251 - the point
             await asyncio.sleep(0)
     assert 0 < clock.monotonic() - begun < 10 * TURN
+    assert 0 < (now() - shown).total_seconds() < 10 * TURN
 
 
 async def test_a_timeout_takes_its_real_time() -> None:

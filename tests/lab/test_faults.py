@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
+from egressd import clock
 from egressd.catalog import load_catalog
 from egressd.engine.once import run_once
 from egressd.lab import DEMO, FAULTS, Fault, Lab
 from egressd.model.verdict import Outcome, Sweep
 from egressd.planning.pattern import glob_matches
-from tests.pausing_loop import PausingLoop
+from tests.pausing_loop import PausingLoop, now
 
 pytestmark = pytest.mark.timeout(1800)
 """The first test of a process waits for all the sweeps, on a busy machine for minutes."""
@@ -72,8 +73,12 @@ async def sweep_with(*faults: str, only: tuple[str, ...] = ()) -> Sweep:
 
 @pytest.fixture(scope="module")
 def sweeps() -> Mapping[str, Sweep]:
-    """One sweep per case. Servers and probes share a loop whose clock stops with the process."""
-    with asyncio.Runner(loop_factory=PausingLoop) as runner:
+    """One sweep per case. Servers and probes share a loop whose clocks stop with the process.
+
+    The wall clock too: what egressd saw to pause it would probe again, and a late answer is then in time.
+    """
+    with asyncio.Runner(loop_factory=PausingLoop) as runner, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", now)
         return runner.run(_all_sweeps())
 
 
