@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .DEFAULT_GOAL := check
-.PHONY: demo test ordinary quick coverage search check style bench cost-record bench-scrape bench-page bench-scale soak docs lock wheelhouse clean
+.PHONY: demo test ordinary quick coverage unmeasured search check style bench cost-record bench-scrape bench-page bench-scale soak docs lock wheelhouse clean
 
 demo: $(VENV)/.runtime  ## Sweep a simulated Azure with faults, on loopback, and show the report
 	@scripts/demo $(BIN)/egressd
@@ -28,6 +28,9 @@ coverage: $(VENV)/.dev  ## Report line and branch coverage of each room whose te
 	$(BIN)/python -m coverage run -m pytest -q -n 2 -m '$(PLAIN)' $(MEASURED) $(ARGS)
 	@$(BIN)/python -m coverage combine -q
 	@$(BIN)/python -m coverage json -q -o - | $(BIN)/python scripts/room_coverage.py
+
+unmeasured: $(VENV)/.dev  ## The tests that `make coverage` leaves out
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(MEASURED)) $(ARGS)
 
 ROUNDS ?= 5
 search: $(VENV)/.dev  ## Hold every property to examples it has not seen: ROUNDS=20 for longer
