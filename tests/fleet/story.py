@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.fleet.lab import ADDRESSES, CLOSED, DIVISOR, INTERVAL, ROLLED_OUT, Lab, instance
+from tests.fleet.lab import ADDRESSES, CLOSED, DIVISOR, INTERVAL, ROLLED_OUT, SERVICE, Lab, instance
 from tests.fleet.network import SITES
 
 TIMEOUT = 150.0
@@ -121,6 +121,8 @@ def _close_one(story: Story) -> None:
 
 
 def _service_down(story: Story) -> None:
+    worked = f'max_over_time(egressd_target_up{{target=~".*{SERVICE}\\\\..*"}}[1h:1m]) == 1'
+    story.holds(f"count({worked}) == {len(SITES)}", "that it worked shows by the minute, as the command asks")
     story.save()
     step = story.begin("service_down")
     story.lab.stop_service()

@@ -158,7 +158,7 @@ def test_a_crash_loses_nothing(machine: Machine) -> None:
     drop_in(machine, "RestartSec=100ms")
     machine.must("systemctl", "start", UNIT)
     machine.wait(until="dns_no_listener", of="StatusText")
-    machine.must("systemctl", "kill", "--signal=KILL", UNIT)
+    machine.must("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
     machine.wait(until="1", of="NRestarts")
     machine.wait(until="dns_no_listener", of="StatusText")
     machine.wait_log('"finding opened"')
